@@ -1,0 +1,203 @@
+// The operator table: one row (OpDef) an operator, with its rules. Passes walk rules and never name an operator.
+//
+// An operator lives whole in compiler/ops/<family>.cpp: type rule, gradient rule, lowering, layout rule. A family's function returns its
+// rows; compiler/op_table.cpp lists the families. Gradient operators (ConvInputGrad, MaxPoolGrad, ...) and optimizers (Sgd, Adam, ...)
+// are ordinary rows.
+//
+// To write a row:
+//   infer     types of all outputs from the inputs' types and the attributes; TypeContext::fail() for what the user got wrong.
+//   gradient  GradientContext: for every input that needs() a gradient, emit() nodes and set_gradient().
+//   lower     LowerContext: call() one or more kernels, or view().
+#pragma once
+
+#include <functional>
+#include <span>
+
+#include "compiler/graph.h"
+#include "compiler/program.h"
+
+namespace tinytc {
+
+/// What a type rule sees of its node.
+class TypeContext {
+ public:
+  TypeContext(const Graph& graph, const Node& node) : graph(graph), node(node) {}
+  const Graph& graph;
+  const Node& node;
+
+  int input_count() const { return static_cast<int>(node.inputs.size()); }
+  int output_count() const { return static_cast<int>(node.outputs.size()); }
+  bool has_input(int i) const { return i < input_count() && node.inputs[static_cast<std::size_t>(i)] != no_value; }
+  const TensorType& input(int i) const;  // InternalError when absent
+  const Shape& shape(int i) const { return input(i).shape; }
+  const Attributes& attributes() const { return node.attributes; }
+  /// A negative axis counted from the end; fails unless -rank <= axis < rank.
+  std::int64_t axis(std::int64_t axis, std::int64_t rank) const;
+  /// Throws a UserError that names the node and lists its inputs with their types and origins.
+  [[noreturn]] void fail(const std::string& message, const std::string& hint = {}) const;
+};
+
+/// What a gradient rule sees; it appends nodes to the graph.
+class GradientContext {
+ public:
+  GradientContext(Graph& graph, const Node& node, std::vector<ValueId> output_gradients, std::vector<bool> needed)
+      : graph(graph), node(node), output_gradients_(std::move(output_gradients)), needed_(std::move(needed)) {}
+  Graph& graph;
+  const Node node;  // a copy: the graph's vector grows meanwhile
+
+  ValueId input(int i) const { return node.inputs[static_cast<std::size_t>(i)]; }
+  ValueId output(int i = 0) const { return node.outputs[static_cast<std::size_t>(i)]; }
+  bool has_input(int i) const { return static_cast<std::size_t>(i) < node.inputs.size() && input(i) != no_value; }
+  const TensorType& type(ValueId id) const { return graph.type(id); }
+  /// Gradient of the loss with respect to output i; no_value if the loss does not depend on it.
+  ValueId output_gradient(int i = 0) const { return output_gradients_[static_cast<std::size_t>(i)]; }
+  /// Whether input i is on the way to a trained tensor.
+  bool needs(int i) const { return static_cast<std::size_t>(i) < needed_.size() && needed_[static_cast<std::size_t>(i)]; }
+  void set_gradient(int i, ValueId gradient);
+  /// Appends a node with the location of the forward node; the first output of it.
+  ValueId emit(const std::string& op, std::vector<ValueId> inputs, Attributes attributes = {});
+  /// The same with `count` outputs.
+  std::vector<ValueId> emit_all(const std::string& op, std::vector<ValueId> inputs, int count, Attributes attributes = {});
+  /// A scalar constant of the dtype of `like`.
+  ValueId scalar(double number, ValueId like);
+  /// Sums `gradient` over what broadcasting repeated, so that it gets the shape of `operand`.
+  ValueId reduce_to(ValueId gradient, ValueId operand);
+  const std::vector<ValueId>& input_gradients() const { return input_gradients_; }
+
+ private:
+  std::vector<ValueId> output_gradients_;
+  std::vector<bool> needed_;
+  std::vector<ValueId> input_gradients_;
+};
+
+/// What lowering sees of its node. Buffers of the node's values exist; in/out/update make arguments of them.
+class LowerContext {
+ public:
+  LowerContext(const Graph& graph, const Node& node, Program& program, std::vector<KernelCall>& calls,
+               std::vector<BufferId>& buffer_of)
+      : graph(graph), node(node), program_(program), calls_(calls), buffer_of_(buffer_of) {}
+  const Graph& graph;
+  const Node& node;
+
+  bool has_input(int i) const { return static_cast<std::size_t>(i) < node.inputs.size() && node.inputs[static_cast<std::size_t>(i)] != no_value; }
+  bool has_output(int i) const { return static_cast<std::size_t>(i) < node.outputs.size() && node.outputs[static_cast<std::size_t>(i)] != no_value; }
+  const TensorType& input_type(int i) const { return graph.type(node.inputs[static_cast<std::size_t>(i)]); }
+  const TensorType& output_type(int i = 0) const { return graph.type(node.outputs[static_cast<std::size_t>(i)]); }
+  const Shape& input_shape(int i) const { return input_type(i).shape; }
+  const Shape& output_shape(int i = 0) const { return output_type(i).shape; }
+  const Attributes& attributes() const { return node.attributes; }
+  bool is_constant(int i) const { return graph.value(node.inputs[static_cast<std::size_t>(i)]).role == Role::constant; }
+
+  Argument in(int i) const;       // a null pointer when the optional input is absent
+  Argument out(int i = 0) const;  // a null pointer when nobody wants the output
+  Argument update(int output) const;            // read and written: the output shares its buffer with an input (OpDef::updates)
+  Argument element(int i, std::int64_t index = 0) const;  // one scalar of input i, by value
+  Argument scratch(DType dtype, std::int64_t elements);  // arena bytes for this call only; null when elements == 0
+  /// A constant in flash made while lowering (index tables, packed weights).
+  Argument table(const std::string& name, TensorType type, std::vector<std::byte> data);
+  Argument number(double value, DType dtype) const;  // a floating literal of that type
+  /// Where a gradient goes: a StoreGradient of output 0, or the optimizer fused into this node.
+  Argument sink() const;
+
+  /// The output may overlap the input as the kernel's lead (in elements of the input) allows; pass the list to call().
+  struct Lead {
+    int output, input;
+    std::int64_t elements;
+  };
+  void call(const std::string& header, const std::string& kernel, std::vector<Argument> arguments, std::int64_t macs = 0,
+            const std::vector<Lead>& leads = {});
+  /// Output i is (part of) input j, from element `offset` on; no call, no copy.
+  void view(int output, int input, std::int64_t offset = 0);
+
+ private:
+  BufferId buffer(ValueId id) const { return buffer_of_[static_cast<std::size_t>(id)]; }
+  Program& program_;
+  std::vector<KernelCall>& calls_;
+  std::vector<BufferId>& buffer_of_;
+};
+
+/// A literal int argument.
+Argument literal(std::int64_t value);
+Argument literal(std::string text);
+/// TYPE{parts...}: functors, sinks.
+Argument object(std::string type, std::vector<Argument> parts);
+
+/// The constant of a runtime shape struct; `visit` is found beside the struct.
+template <typename S>
+Argument shape_argument(std::string type, const S& shape) {
+  Argument argument{.kind = Argument::Kind::shape, .text = std::move(type)};
+  visit(shape, [&](const char* name, const auto& field) {
+    std::vector<int> numbers;
+    if constexpr (std::is_array_v<std::remove_reference_t<decltype(field)>>)
+      numbers.assign(std::begin(field), std::end(field));
+    else
+      numbers.push_back(field);
+    argument.fields.emplace_back(name, std::move(numbers));
+  });
+  return argument;
+}
+
+/// An extent or count as the kernels' int; a UserError names the node when it does not fit.
+int to_int(std::int64_t value);
+
+/// A shape-like operand that is an input in newer opsets: import turns a constant there into attribute `name`, so that old and new
+/// forms give the same node.
+struct ConstantOperand {
+  int input;
+  std::string attribute;
+  bool is_float = false;  // else integers
+  bool is_list = true;    // else a scalar
+};
+
+/// Output `output` shares the buffer of input `input`: an update in place.
+struct Update {
+  int output, input;
+};
+
+/// How an operator meets a change of layout (a permutation of its operands' axes).
+struct LayoutRule {
+  /// Inputs and outputs that are activations [N,C,spatial...] which the operator also takes channels-last, when the attribute
+  /// `channels_last` is 1; empty: it has no channels-last form.
+  std::vector<int> spatial_inputs = {}, spatial_outputs = {};
+  /// Element-wise with numpy broadcasting: any permutation of all operands of full rank.
+  bool elementwise = false;
+  /// Rewrites the attributes for operand 0 (and all others of its rank) permuted so that new axis k is old axis perm[k]; false if it
+  /// cannot.
+  std::function<bool(Node&, std::span<const std::int64_t> perm)> permute = nullptr;
+};
+
+struct OpDef {
+  std::string name;
+  int min_inputs = 1, max_inputs = 1;  // max -1: any number
+  int max_outputs = 1;
+  std::vector<ConstantOperand> constant_operands = {};
+  std::function<std::vector<TensorType>(const TypeContext&)> infer = nullptr;
+  std::function<void(GradientContext&)> gradient = nullptr;  // null: not differentiable
+  std::function<void(LowerContext&)> lower = nullptr;        // null: a pass must have removed it
+  std::vector<Update> updates = {};
+  LayoutRule layout = {};
+  bool takes_sink = false;  // a gradient operator with one output whose kernel takes a Sink: an optimizer can be fused into it
+  bool is_public = true;    // an ONNX operator; false: made by passes
+};
+
+/// The row of an operator; null if there is none.
+const OpDef* find_op(const std::string& name);
+/// The row of an operator that must exist.
+const OpDef& op(const std::string& name);
+/// All rows, by name.
+std::vector<const OpDef*> all_ops();
+
+/// Output types of a node by its rule, fused updates included.
+std::vector<TensorType> infer_types(const Graph& graph, const Node& node);
+/// Which output shares which input's buffer, fused updates included.
+std::vector<Update> updates_of(const Node& node);
+/// Appends a node; its outputs are new values with inferred types. Names derive from `name`.
+std::vector<ValueId> add_node(Graph& graph, const std::string& op, std::vector<ValueId> inputs, int outputs, Attributes attributes,
+                              Location location, const std::string& name);
+
+// Attributes of a node into which an optimizer is fused: the optimizer's name and the number of the producer's own inputs; the
+// optimizer's inputs but the gradient follow them, and the outputs are the optimizer's.
+inline const std::string fused_update = "tinytc_update";
+inline const std::string fused_inputs = "tinytc_update_inputs";
+
+}  // namespace tinytc
