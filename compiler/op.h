@@ -21,7 +21,7 @@ namespace tinytc {
 /// What a type rule sees of its node.
 class TypeContext {
  public:
-  TypeContext(const Graph& graph, const Node& node) : graph(graph), node(node) {}
+  TypeContext(const Graph& of, const Node& at) : graph(of), node(at) {}
   const Graph& graph;
   const Node& node;
 
@@ -40,8 +40,8 @@ class TypeContext {
 /// What a gradient rule sees; it appends nodes to the graph.
 class GradientContext {
  public:
-  GradientContext(Graph& graph, const Node& node, std::vector<ValueId> output_gradients, std::vector<bool> needed)
-      : graph(graph), node(node), output_gradients_(std::move(output_gradients)), needed_(std::move(needed)) {}
+  GradientContext(Graph& of, const Node& at, std::vector<ValueId> output_gradients, std::vector<bool> needed)
+      : graph(of), node(at), output_gradients_(std::move(output_gradients)), needed_(std::move(needed)) {}
   Graph& graph;
   const Node node;  // a copy: the graph's vector grows meanwhile
 
@@ -73,9 +73,9 @@ class GradientContext {
 /// What lowering sees of its node. Buffers of the node's values exist; in/out/update make arguments of them.
 class LowerContext {
  public:
-  LowerContext(const Graph& graph, const Node& node, Program& program, std::vector<KernelCall>& calls,
+  LowerContext(const Graph& of, const Node& at, Program& program, std::vector<KernelCall>& calls,
                std::vector<BufferId>& buffer_of)
-      : graph(graph), node(node), program_(program), calls_(calls), buffer_of_(buffer_of) {}
+      : graph(of), node(at), program_(program), calls_(calls), buffer_of_(buffer_of) {}
   const Graph& graph;
   const Node& node;
 
@@ -137,7 +137,7 @@ Argument shape_argument(std::string type, const S& shape) {
   return argument;
 }
 
-/// An extent or count as the kernels' int; a UserError names the node when it does not fit.
+/// An extent or count as the kernels' int; an InternalError when it does not fit (import refuses tensors that large).
 int to_int(std::int64_t value);
 
 /// A shape-like operand that is an input in newer opsets: import turns a constant there into attribute `name`, so that old and new
@@ -177,6 +177,12 @@ struct OpDef {
   std::vector<Update> updates = {};
   LayoutRule layout = {};
   bool takes_sink = false;  // a gradient operator with one output whose kernel takes a Sink: an optimizer can be fused into it
+  bool may_view = false;    // its output may share the elements of input 0
+  std::vector<int> bias_inputs = {};       // inputs that are only added: what `--train bias` selects
+  std::vector<int> statistic_inputs = {};  // inputs that training never descends on (running mean and variance)
+  /// Optimizers only: the Sink that performs the update. Inputs of an optimizer are (gradient, tensor, others...), outputs are the new
+  /// tensor and states; `tensor_input` is the index of the tensor in the node at hand (1, or later when it is fused).
+  std::function<Argument(const LowerContext&, int tensor_input)> make_sink = nullptr;
   bool is_public = true;    // an ONNX operator; false: made by passes
 };
 

@@ -1,0 +1,109 @@
+// Lowering; see lower.h. Buffers first (shared ones are looked up), then each node's own rule.
+#include "compiler/lower.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_map>
+
+namespace tinytc {
+
+namespace {
+
+Storage storage_of(Role role) {
+  switch (role) {
+    case Role::constant: return Storage::flash;
+    case Role::parameter:
+    case Role::state: return Storage::persistent;
+    default: return Storage::arena;
+  }
+}
+
+/// Buffers that entry points share: persistent ones by name, constants by type and content.
+class SharedBuffers {
+ public:
+  explicit SharedBuffers(Program& program) : program_(program) {
+    for (std::size_t i = 0; i < program.buffers.size(); ++i)
+      if (program.buffers[i].storage != Storage::arena) map_.emplace(key_of(program.buffers[i]), static_cast<BufferId>(i));
+  }
+
+  BufferId add(Buffer buffer) {
+    const auto id = static_cast<BufferId>(program_.buffers.size());
+    if (buffer.storage != Storage::arena) {
+      const auto [it, is_new] = map_.emplace(key_of(buffer), id);
+      if (!is_new) return it->second;
+    }
+    program_.buffers.push_back(std::move(buffer));
+    return id;
+  }
+
+ private:
+  static std::string key_of(const Buffer& buffer) {
+    if (buffer.storage == Storage::persistent) return "p:" + buffer.name;
+    const auto* bytes = reinterpret_cast<const char*>(buffer.data.data());
+    return fmt::format("f:{}:", name_of(buffer.type.dtype)) + std::string(bytes, buffer.data.size());
+  }
+  Program& program_;
+  std::unordered_map<std::string, BufferId> map_;
+};
+
+Buffer buffer_for(const Value& value) {
+  return {.name = value.name,
+          .type = value.type,
+          .storage = storage_of(value.role),
+          .alignment = std::max(4, size_of(value.type.dtype)),
+          .role = value.role,
+          .data = value.data};
+}
+
+/// A buffer for each value that a node or the interface touches; updated values share their input's.
+std::vector<BufferId> make_buffers(const Graph& graph, Program& program) {
+  SharedBuffers shared(program);
+  std::vector<BufferId> buffer_of(graph.values.size(), no_buffer);
+  const auto make = [&](ValueId id) {
+    if (id == no_value) return;
+    BufferId& buffer = buffer_of[static_cast<std::size_t>(id)];
+    if (buffer == no_buffer) buffer = shared.add(buffer_for(graph.value(id)));
+  };
+  for (ValueId id : graph.inputs) make(id);
+  if (graph.learning_rate != no_value) make(graph.learning_rate);
+  for (const Node& node : graph.nodes) {
+    for (ValueId id : node.inputs) make(id);
+    for (const Update& update : updates_of(node)) {
+      const ValueId output = node.outputs[static_cast<std::size_t>(update.output)];
+      if (output != no_value)
+        buffer_of[static_cast<std::size_t>(output)] =
+            buffer_of[static_cast<std::size_t>(node.inputs[static_cast<std::size_t>(update.input)])];
+    }
+    for (ValueId id : node.outputs) make(id);
+  }
+  for (ValueId id : graph.outputs) make(id);
+  if (graph.loss != no_value) make(graph.loss);
+  return buffer_of;
+}
+
+Interface interface_of(const Graph& graph, const std::vector<BufferId>& buffer_of) {
+  Interface interface;
+  const auto buffer = [&](ValueId id) { return id == no_value ? no_buffer : buffer_of[static_cast<std::size_t>(id)]; };
+  for (ValueId id : graph.inputs) (graph.value(id).role == Role::label ? interface.labels : interface.inputs).push_back(buffer(id));
+  for (ValueId id : graph.outputs) interface.outputs.push_back(buffer(id));
+  interface.loss = buffer(graph.loss);
+  interface.learning_rate = buffer(graph.learning_rate);
+  return interface;
+}
+
+}  // namespace
+
+void lower(const Graph& graph, Entry entry, Program& program) {
+  require(program.calls.count(entry) == 0, fmt::format("entry point {} lowered twice", name_of(entry)));
+  std::vector<BufferId> buffer_of = make_buffers(graph, program);
+  std::vector<KernelCall>& calls = program.calls[entry];
+  for (const Node& node : graph.nodes) {
+    require(node.op->lower != nullptr, fmt::format("{}: no pass removed this {}", describe(node.location), node.op->name));
+    LowerContext context(graph, node, program, calls, buffer_of);
+    node.op->lower(context);
+  }
+  program.interfaces[entry] = interface_of(graph, buffer_of);
+}
+
+}  // namespace tinytc

@@ -1,0 +1,49 @@
+// The operator table: one line a family. A new family adds its line here and in op_table.h.
+#include "compiler/op_table.h"
+
+#include <map>
+
+namespace tinytc {
+
+namespace {
+
+using Family = OpRows (*)();
+constexpr Family families[] = {
+    convolution_ops,
+    gemm_ops,
+    optimizer_ops,
+};
+
+const std::map<std::string, OpDef>& table() {
+  static const std::map<std::string, OpDef> rows = [] {
+    std::map<std::string, OpDef> map;
+    for (Family family : families)
+      for (OpDef& row : family()) {
+        const std::string name = row.name;
+        require(map.emplace(name, std::move(row)).second, "operator " + name + " stands in the table twice");
+      }
+    return map;
+  }();
+  return rows;
+}
+
+}  // namespace
+
+const OpDef* find_op(const std::string& name) {
+  const auto it = table().find(name);
+  return it == table().end() ? nullptr : &it->second;
+}
+
+const OpDef& op(const std::string& name) {
+  const OpDef* found = find_op(name);
+  require(found != nullptr, "operator " + name + " is not in the table");
+  return *found;
+}
+
+std::vector<const OpDef*> all_ops() {
+  std::vector<const OpDef*> rows;
+  for (const auto& [name, row] : table()) rows.push_back(&row);
+  return rows;
+}
+
+}  // namespace tinytc

@@ -1,0 +1,14 @@
+// The families of operators; each returns the rows of one file of compiler/ops/.
+#pragma once
+
+#include "compiler/op.h"
+
+namespace tinytc {
+
+using OpRows = std::vector<OpDef>;
+
+OpRows convolution_ops();
+OpRows gemm_ops();
+OpRows optimizer_ops();
+
+}  // namespace tinytc
