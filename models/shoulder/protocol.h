@@ -1,0 +1,16 @@
+// The adaptation protocol. Written by make.py from protocol.json; do not edit.
+#ifndef TINYTC_MODELS_SHOULDER_PROTOCOL_H_
+#define TINYTC_MODELS_SHOULDER_PROTOCOL_H_
+
+namespace shoulder {
+
+constexpr int kHeldOut[] = {6, 7, 8, 9, 10};  // people
+constexpr int kSeeds = 10;  // 0 .. kSeeds - 1 for each person
+constexpr int kWindowsPerRecording = 2;
+constexpr int kEpochs = 10;
+constexpr float kLearningRate = 0.003f;
+constexpr const char* kTrain = "last:2";  // tinytc --train
+
+}  // namespace shoulder
+
+#endif  // TINYTC_MODELS_SHOULDER_PROTOCOL_H_
