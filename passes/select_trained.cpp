@@ -1,0 +1,131 @@
+// Which tensors are trained; see select_trained.h.
+#include "passes/select_trained.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <set>
+
+#include "compiler/op.h"
+
+namespace tinytc {
+
+namespace {
+
+using ValueSet = std::set<ValueId>;
+
+bool contains(const std::vector<int>& list, int i) { return std::find(list.begin(), list.end(), i) != list.end(); }
+
+/// Iterative glob match: on a mismatch after a star, the star takes one character more.
+bool matches_glob(const std::string& pattern, const std::string& text) {
+  std::size_t p = 0, t = 0, star = std::string::npos, after_star = 0;
+  while (t < text.size()) {
+    if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == text[t]) && pattern[p] != '*') {
+      ++p, ++t;
+    } else if (p < pattern.size() && pattern[p] == '*') {
+      star = p++;
+      after_star = t;
+    } else if (star != std::string::npos) {
+      p = star + 1;
+      t = ++after_star;
+    } else {
+      return false;
+    }
+  }
+  while (p < pattern.size() && pattern[p] == '*') ++p;
+  return p == pattern.size();
+}
+
+struct Candidates {
+  ValueSet tensors;                   // parameters that a keyword may select
+  ValueSet scalars;                   // only a glob selects these
+  ValueSet biases;
+  std::vector<ValueSet> by_node;      // tensors of each node that owns any, in graph order
+};
+
+Candidates find_candidates(const Graph& graph) {
+  Candidates found;
+  for (const Node& node : graph.nodes) {
+    ValueSet own;
+    for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+      const ValueId id = node.inputs[i];
+      if (id == no_value || graph.value(id).role != Role::parameter) continue;
+      if (contains(node.op->statistic_inputs, static_cast<int>(i))) continue;
+      if (graph.shape(id).empty()) {
+        found.scalars.insert(id);
+        continue;
+      }
+      own.insert(id);
+      if (graph.shape(id).size() == 1 && contains(node.op->bias_inputs, static_cast<int>(i))) found.biases.insert(id);
+    }
+    found.tensors.insert(own.begin(), own.end());
+    if (!own.empty()) found.by_node.push_back(std::move(own));
+  }
+  return found;
+}
+
+ValueSet last_nodes(const Candidates& candidates, const std::string& number) {
+  std::size_t count = 0;
+  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), count);
+  if (error != std::errc() || end != number.data() + number.size() || count == 0)
+    throw UsageError(fmt::format("--train last:{}: a positive number of nodes must follow 'last:'", printable(number)));
+  ValueSet selected;
+  const std::size_t total = candidates.by_node.size();
+  for (std::size_t n = total - std::min(count, total); n < total; ++n)
+    selected.insert(candidates.by_node[n].begin(), candidates.by_node[n].end());
+  return selected;
+}
+
+ValueSet select_term(const Graph& graph, const Candidates& candidates, const std::string& term) {
+  if (term == "all") return candidates.tensors;
+  if (term == "bias") return candidates.biases;
+  if (term.starts_with("last:")) return last_nodes(candidates, term.substr(5));
+  ValueSet selected;
+  for (const ValueSet* set : {&candidates.tensors, &candidates.scalars})
+    for (ValueId id : *set)
+      if (matches_glob(term, graph.value(id).name)) selected.insert(id);
+  return selected;
+}
+
+std::string known_names(const Graph& graph, const Candidates& candidates) {
+  std::string names;
+  std::size_t shown = 0;
+  for (ValueId id : candidates.tensors) {
+    if (++shown > 12) return names + ", ...";
+    names += (names.empty() ? "" : ", ") + printable(graph.value(id).name, 40);
+  }
+  return names.empty() ? "none" : names;
+}
+
+std::vector<std::string> split_terms(const std::string& list) {
+  std::vector<std::string> terms;
+  std::size_t begin = 0;
+  for (std::size_t end = list.find(','); end != std::string::npos; end = list.find(',', begin)) {
+    terms.push_back(list.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  terms.push_back(list.substr(begin));
+  return terms;
+}
+
+}  // namespace
+
+void select_trained(Graph& graph, const std::string& selection) {
+  const Candidates candidates = find_candidates(graph);
+  ValueSet selected;
+  for (const std::string& term : split_terms(selection)) {
+    if (term == "none") continue;
+    const ValueSet chosen = select_term(graph, candidates, term);
+    if (chosen.empty())
+      throw UserError(fmt::format("--train {}: selects no tensor\n  hint: the model's trainable tensors are: {}", printable(term),
+                                  known_names(graph, candidates)));
+    selected.insert(chosen.begin(), chosen.end());
+  }
+  for (std::size_t i = 0; i < graph.values.size(); ++i) {
+    Value& value = graph.values[i];
+    if (value.role == Role::parameter && selected.count(static_cast<ValueId>(i)) == 0) value.role = Role::constant;
+  }
+}
+
+}  // namespace tinytc
