@@ -1,16 +1,17 @@
 // What every kernel builds on: inlining macros, the product-sum primitive, and small helpers.
 //
-// How to read the runtime: a kernel is a function template `name<T>(shape, inputs..., outputs..., scratch)`; its shape is an
-// aggregate of `int` fields with a `visit` function beside it that names them; its traits (scratch, overlap, multiply-accumulates)
-// are constexpr functions of the shape in the same header. tinytc copies the declarations that a model needs from these headers,
-// verbatim, into the source that it emits.
+// How to read the runtime: a kernel is a function template `name<T>(shape, inputs..., outputs..., scratch)`;
+// its shape is an aggregate of `int` fields with a `visit` function beside it that names them; its traits
+// (scratch, overlap, multiply-accumulates) are constexpr functions of the shape in the same header. tinytc
+// copies the declarations that a model needs from these headers, verbatim, into the source that it emits.
 #ifndef TINYTC_RUNTIME_BASE_H
 #define TINYTC_RUNTIME_BASE_H
 
 #include <cstddef>
 #include <cstdint>
 
-// Kernels are inlined into one function a layer, where the constant shape folds their tests and unrolls their loops.
+// Kernels are inlined into one function a layer, where the constant shape folds their tests and unrolls their
+// loops.
 #define TINYTC_INLINE inline __attribute__((always_inline))
 #define TINYTC_NOINLINE __attribute__((noinline))
 
@@ -33,8 +34,8 @@
 
 namespace tinytc {
 
-/// Rounds a product where it stands: no compiler may contract it with a following addition, so every compiler and core gives the
-/// same bits. Costs no instruction.
+/// Rounds a product where it stands: no compiler may contract it with a following addition, so every compiler
+/// and core gives the same bits. Costs no instruction.
 TINYTC_INLINE float rounded(float product) {
   asm("" : "+" TINYTC_FLOAT_REGISTER(product));
   return product;
