@@ -3,8 +3,9 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
 #include <limits>
+
+#include "compiler/literal.h"
 
 namespace tinytc {
 
@@ -95,15 +96,7 @@ Argument LowerContext::table(const std::string& name, TensorType type, std::vect
   return {.kind = Argument::Kind::input, .buffer = static_cast<BufferId>(program_.buffers.size() - 1)};
 }
 
-Argument LowerContext::number(double value, DType dtype) const {
-  const bool single = dtype == DType::f32;
-  if (!is_float(dtype)) return literal(static_cast<std::int64_t>(value));
-  if (std::isnan(value)) return literal(std::string(single ? "__builtin_nanf(\"\")" : "__builtin_nan(\"\")"));
-  if (std::isinf(value)) return literal(std::string(value < 0 ? "-" : "") + (single ? "__builtin_inff()" : "__builtin_inf()"));
-  std::string text = single ? fmt::format("{}", static_cast<float>(value)) : fmt::format("{}", value);
-  if (text.find_first_of(".e") == std::string::npos) text += ".0";
-  return literal(text + (single ? "F" : ""));
-}
+Argument LowerContext::number(double value, DType dtype) const { return literal(number_literal(value, dtype)); }
 
 Argument LowerContext::sink() const {
   if (!node.attributes.has(fused_update)) {

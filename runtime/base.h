@@ -60,6 +60,16 @@ TINYTC_INLINE constexpr T max_of(T a, T b) {
   return a < b ? b : a;
 }
 
+/// A typed view of the block of memory that a model owns; `offset` in bytes, a multiple of T's alignment.
+template <typename T>
+TINYTC_INLINE T* at(unsigned char* block, std::size_t offset) {
+  return reinterpret_cast<T*>(block + offset);
+}
+template <typename T>
+TINYTC_INLINE const T* at(const unsigned char* block, std::size_t offset) {
+  return reinterpret_cast<const T*>(block + offset);
+}
+
 }  // namespace tinytc
 
 #endif  // TINYTC_RUNTIME_BASE_H
