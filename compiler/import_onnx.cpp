@@ -1,0 +1,27 @@
+// The ONNX import from top to bottom; import_onnx_steps.h says what each step does.
+#include "compiler/import_onnx.h"
+
+#include <fmt/format.h>
+
+#include "compiler/import_onnx_steps.h"
+
+namespace tinytc {
+
+Graph import_onnx(const std::filesystem::path& path, const ImportOptions& options) {
+  const std::string name = path.filename().string();
+  try {
+    onnx::ModelProto model = importer::read_model(path);
+    importer::inline_functions(model);
+    const std::vector<int> positions = importer::sort_nodes(*model.mutable_graph());
+    importer::check(model);
+    importer::bind_dimensions(*model.mutable_graph(), options);
+    const importer::FlatModel flat = importer::flatten(model, positions);
+    Graph graph = importer::build_graph(flat, name);
+    importer::recognise_loss(graph);
+    return graph;
+  } catch (const UserError& error) {
+    throw UserError(fmt::format("{}: {}", printable(name), error.what()));
+  }
+}
+
+}  // namespace tinytc
