@@ -1,0 +1,140 @@
+// Memory planning of a Program; see plan_memory.h. Lifetimes in steps: arguments are born at step 0, call k is step k + 1, results live
+// until one step after the last call.
+#include "passes/plan_memory.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "passes/plan_offsets.h"
+#include "passes/validate_plan.h"
+
+namespace tinytc {
+
+namespace {
+
+constexpr std::int64_t block_alignment = 8;  // of the arena and of the persistent block, in bytes
+
+/// The arena buffers of one entry point as planning items.
+class Lifetimes {
+ public:
+  Lifetimes(const Program& program, Entry entry) : program_(program), calls_(program.calls.at(entry)) {
+    const Interface& interface = program.interfaces.at(entry);
+    for (const auto* list : {&interface.inputs, &interface.labels})
+      for (BufferId id : *list) touch(id, 0);
+    touch(interface.learning_rate, 0);
+    for (std::size_t k = 0; k < calls_.size(); ++k)
+      for (const Argument& argument : calls_[k].arguments)
+        for_each_buffer(argument, [&](BufferId id, bool, bool) { touch(id, static_cast<std::int64_t>(k) + 1); });
+    const auto end = static_cast<std::int64_t>(calls_.size()) + 1;
+    for (BufferId id : interface.outputs) touch(id, end);
+    touch(interface.loss, end);
+    for (std::size_t k = 0; k < calls_.size(); ++k) relax(k);
+  }
+
+  const OffsetProblem& problem() const { return problem_; }
+  const std::vector<BufferId>& buffers() const { return buffers_; }
+
+ private:
+  void touch(BufferId id, std::int64_t step) {
+    if (id == no_buffer) return;
+    const BufferId root = place_of(program_, id).root;
+    const Buffer& buffer = program_.buffer(root);
+    if (buffer.storage != Storage::arena) return;
+    const auto [it, is_new] = item_of_.emplace(root, static_cast<int>(buffers_.size()));
+    if (is_new) {
+      buffers_.push_back(root);
+      const std::int64_t alignment = std::max(buffer.alignment, 4);
+      problem_.items.push_back({(byte_count(buffer.type) + alignment - 1) / alignment * alignment, alignment, step, step + 1});
+    }
+    PlanItem& item = problem_.items[static_cast<std::size_t>(it->second)];
+    item.lower = std::min(item.lower, step);
+    item.upper = std::max(item.upper, step + 1);
+  }
+
+  /// A kernel's overlap counts where the output is born and the input dies at this call, and each is a whole buffer that the call
+  /// touches once.
+  void relax(std::size_t k) {
+    std::map<BufferId, int> touches;
+    for (const Argument& argument : calls_[k].arguments)
+      for_each_buffer(argument, [&](BufferId id, bool, bool) { touches[place_of(program_, id).root] += 1; });
+    for (const Overlap& overlap : calls_[k].traits.overlaps) {
+      const Place output = place_of(program_, overlap.output), input = place_of(program_, overlap.input);
+      const auto out = item_of_.find(output.root), in = item_of_.find(input.root);
+      if (out == item_of_.end() || in == item_of_.end() || out == in) continue;
+      if (touches[output.root] != 1 || touches[input.root] != 1) continue;
+      if (!is_whole(overlap.output, output) || !is_whole(overlap.input, input)) continue;
+      const auto step = static_cast<std::int64_t>(k) + 1;
+      const PlanItem& born = problem_.items[static_cast<std::size_t>(out->second)];
+      const PlanItem& dying = problem_.items[static_cast<std::size_t>(in->second)];
+      if (born.lower == step && dying.upper == step + 1) problem_.relaxations.push_back({out->second, in->second, overlap.lead_bytes});
+    }
+  }
+
+  bool is_whole(BufferId id, const Place& place) const {
+    return place.offset == 0 && byte_count(program_.buffer(id).type) == byte_count(program_.buffer(place.root).type);
+  }
+
+  const Program& program_;
+  const std::vector<KernelCall>& calls_;
+  OffsetProblem problem_;
+  std::vector<BufferId> buffers_;  // by item
+  std::unordered_map<BufferId, int> item_of_;
+};
+
+/// The step at which most bytes are live, and what lives there.
+void find_peak(const Program& program, const Lifetimes& lifetimes, EntryPlan& plan) {
+  const std::vector<PlanItem>& items = lifetimes.problem().items;
+  std::map<std::int64_t, std::int64_t> change;
+  for (const PlanItem& item : items) {
+    change[item.lower] += item.size;
+    change[item.upper] -= item.size;
+  }
+  std::int64_t live = 0, most = -1, step = 0;
+  for (const auto& [at, bytes] : change) {
+    live += bytes;
+    if (live > most) most = live, step = at;
+  }
+  plan.peak_call = static_cast<std::size_t>(std::max<std::int64_t>(step - 1, 0));
+  for (std::size_t i = 0; i < items.size(); ++i)
+    if (items[i].lower <= step && step < items[i].upper) plan.live_at_peak.push_back(lifetimes.buffers()[i]);
+  std::stable_sort(plan.live_at_peak.begin(), plan.live_at_peak.end(), [&](BufferId a, BufferId b) {
+    return byte_count(program.buffer(a).type) > byte_count(program.buffer(b).type);
+  });
+}
+
+EntryPlan plan_entry(Program& program, Entry entry, std::int64_t effort) {
+  const Lifetimes lifetimes(program, entry);
+  const OffsetPlan offsets = plan_offsets(lifetimes.problem(), effort);
+  const std::vector<std::string> conflicts = validate_plan(lifetimes.problem(), offsets.offsets, offsets.peak);
+  require(conflicts.empty(), fmt::format("memory plan of {}: {}", name_of(entry), conflicts.empty() ? "" : conflicts.front()));
+  for (std::size_t i = 0; i < lifetimes.buffers().size(); ++i) program.buffer(lifetimes.buffers()[i]).offset = offsets.offsets[i];
+  EntryPlan plan{offsets.peak, offsets.lower_bound, offsets.optimal, offsets.nodes};
+  find_peak(program, lifetimes, plan);
+  return plan;
+}
+
+std::int64_t round_up(std::int64_t bytes) { return (bytes + block_alignment - 1) / block_alignment * block_alignment; }
+
+}  // namespace
+
+MemoryPlan plan_memory(Program& program, std::int64_t effort) {
+  MemoryPlan plan;
+  program.arena_bytes = 0;
+  for (const auto& [entry, calls] : program.calls) {
+    plan[entry] = plan_entry(program, entry, effort);
+    program.arena_bytes = std::max(program.arena_bytes, round_up(plan[entry].peak));
+  }
+  program.persistent_bytes = 0;
+  for (Buffer& buffer : program.buffers) {
+    if (buffer.storage != Storage::persistent || buffer.parent != no_buffer) continue;
+    const std::int64_t alignment = buffer.alignment;
+    buffer.offset = (program.persistent_bytes + alignment - 1) / alignment * alignment;
+    program.persistent_bytes = buffer.offset + byte_count(buffer.type);
+  }
+  program.persistent_bytes = round_up(program.persistent_bytes);
+  return plan;
+}
+
+}  // namespace tinytc
