@@ -9,9 +9,11 @@ namespace {
 
 using Family = OpRows (*)();
 constexpr Family families[] = {
+    binary_ops,
     convolution_ops,
     gemm_ops,
     optimizer_ops,
+    unary_ops,
 };
 
 const std::map<std::string, OpDef>& table() {

@@ -7,8 +7,10 @@ namespace tinytc {
 
 using OpRows = std::vector<OpDef>;
 
+OpRows binary_ops();
 OpRows convolution_ops();
 OpRows gemm_ops();
 OpRows optimizer_ops();
+OpRows unary_ops();
 
 }  // namespace tinytc

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 
+#include "runtime/elementwise.h"
 #include "runtime/integers.h"
 #include "runtime/math.h"
 
