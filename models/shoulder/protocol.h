@@ -6,10 +6,10 @@ namespace shoulder {
 
 constexpr int kHeldOut[] = {6, 7, 8, 9, 10};  // people
 constexpr int kSeeds = 10;  // 0 .. kSeeds - 1 for each person
-constexpr int kWindowsPerRecording = 2;
+constexpr int kWindowsPerRecording = 3;
 constexpr int kEpochs = 10;
-constexpr float kLearningRate = 0.003f;
-constexpr const char* kTrain = "last:2";  // tinytc --train
+constexpr float kLearningRate = 0.004f;
+constexpr const char* kTrain = "all";  // tinytc --train
 
 }  // namespace shoulder
 

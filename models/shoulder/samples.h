@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "models/lcg.h"
+
 namespace shoulder {
 
 // A view on the bytes of a sample file, which must outlive it. Bytes are read one by one: no alignment is needed.
@@ -61,34 +63,12 @@ class Samples {
   std::size_t size_;
 };
 
-// The linear congruential generator of Numerical Recipes; below() uses its upper 16 bits.
-class Random {
- public:
-  Random(int subject, int seed) : state_(static_cast<std::uint32_t>(subject * 1000 + seed + 1) * 2654435761u) {}
-  int below(int count) {
-    state_ = state_ * 1664525u + 1013904223u;
-    return static_cast<int>((state_ >> 16) % static_cast<std::uint32_t>(count));
-  }
-  // Fisher and Yates, from the end.
-  void shuffle(int* items, int count) {
-    for (int last = count - 1; last > 0; --last) {
-      const int other = below(last + 1);
-      const int kept = items[last];
-      items[last] = items[other];
-      items[other] = kept;
-    }
-  }
-
- private:
-  std::uint32_t state_;
-};
-
 // The adaptation of one person with one seed: draw() once, then next_epoch() before each epoch.
 // Capacity bounds the windows of the pool.
 template <int Capacity>
 class Sequence {
  public:
-  Sequence(int subject, int seed) : random_(subject, seed) {}
+  Sequence(int subject, int seed) : random_(static_cast<std::uint32_t>(subject * 1000 + seed)) {}
 
   // From each recording in turn draws `per_recording` windows of the pool. False if the pool exceeds Capacity.
   bool draw(const Samples& samples, int per_recording) {
@@ -110,7 +90,7 @@ class Sequence {
   int window(int step) const { return windows_[step]; }    // window to train on at this step of the epoch
 
  private:
-  Random random_;
+  example::Random random_;
   int windows_[Capacity] = {};
   int count_ = 0;
 };

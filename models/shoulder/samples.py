@@ -1,6 +1,6 @@
 """Sample files: one person's windows as firmware and tests read them, and the order in which a device sees them.
 
-`sequence` here and `shoulder::adaptation_sequence` in samples.h are the same function; a test compares them.
+`sequence` here and `shoulder::Sequence` in samples.h give the same order; a test compares them.
 
 File layout, little endian, no padding:
     char[4] "TTCW", u16 version = 1, u16 subject, u16 windows, u16 pool, u16 channels, u16 samples
@@ -19,6 +19,7 @@ import struct
 
 import numpy as np
 
+from models import lcg
 from models.shoulder import data
 
 HEADER = struct.Struct("<4s6H")
@@ -60,30 +61,13 @@ def protocol() -> dict:
     return json.loads((FOLDER / "protocol.json").read_text())
 
 
-class Random:
-    """The linear congruential generator of Numerical Recipes; `below` uses its upper 16 bits."""
-
-    def __init__(self, subject: int, seed: int):
-        self.state = (subject * 1000 + seed + 1) * 2654435761 & 0xFFFFFFFF
-
-    def below(self, count: int) -> int:
-        self.state = (self.state * 1664525 + 1013904223) & 0xFFFFFFFF
-        return (self.state >> 16) % count
-
-    def shuffle(self, items: list) -> None:
-        """Fisher and Yates, from the end."""
-        for last in range(len(items) - 1, 0, -1):
-            other = self.below(last + 1)
-            items[last], items[other] = items[other], items[last]
-
-
 def sequence(pool: data.Windows, subject: int, seed: int, per_recording: int, epochs: int) -> list[int]:
     """Indices into the pool in the order of the device's training steps.
 
     From each recording in turn `per_recording` windows are drawn (shuffle, take the first); then each epoch
     shuffles the drawn windows again and visits all.
     """
-    random = Random(subject, seed)
+    random = lcg.Random(subject * 1000 + seed)
     drawn: list[int] = []
     for recording in range(int(pool.recordings.max()) + 1):
         own = [i for i in range(len(pool.labels)) if pool.recordings[i] == recording]
