@@ -11,8 +11,8 @@
 #include <cstdint>
 
 // Kernels are inlined into one function a layer, where the constant shape folds their tests and unrolls their
-// loops.
-#define TINYTC_INLINE inline __attribute__((always_inline))
+// loops. (`unused`: some are called in one arm of an #if only.)
+#define TINYTC_INLINE inline __attribute__((always_inline, unused))
 #define TINYTC_NOINLINE __attribute__((noinline))
 
 // The register class in which a product is kept; see mul_add.

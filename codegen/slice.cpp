@@ -1,0 +1,26 @@
+// The three steps of a slice; see slice.h.
+#include "codegen/slice.h"
+
+#include <set>
+#include <string_view>
+
+#include "codegen/headers.h"
+#include "codegen/slice_closure.h"
+#include "codegen/slice_text.h"
+#include "codegen/source_tree.h"
+#include "compiler/diagnostics.h"
+
+namespace tinytc {
+
+SliceResult slice(const SliceRequest& request) {
+  require(!request.arms.empty(), "a slice needs at least one target configuration");
+  std::map<std::string, std::string_view> texts;
+  for (const auto& [path, text] : request.own_headers) texts.emplace(path, text);
+  for (const HeaderFile& header : runtime_headers()) texts.emplace(header.path, header.text);
+  const SourceTree tree = parse_headers(request.headers, texts);
+  std::set<int> kept;
+  for (const TargetConfig& arm : request.arms) kept.merge(reached_declarations(request, arm, tree));
+  return print_slice(tree, kept, request.program);
+}
+
+}  // namespace tinytc
