@@ -17,9 +17,7 @@ namespace tinytc {
 /// a + b.
 template <typename T>
 struct Add {
-  TINYTC_INLINE T forward(T a, T b) const {
-    return is_integer<T>() ? static_cast<T>(wrapping(a) + wrapping(b)) : static_cast<T>(a + b);
-  }
+  TINYTC_INLINE T forward(T a, T b) const { return wrapping_sum(a, b); }
   TINYTC_INLINE T gradient_a(T, T) const { return static_cast<T>(1); }
   TINYTC_INLINE T gradient_b(T, T) const { return static_cast<T>(1); }
 };
@@ -27,9 +25,7 @@ struct Add {
 /// a - b.
 template <typename T>
 struct Sub {
-  TINYTC_INLINE T forward(T a, T b) const {
-    return is_integer<T>() ? static_cast<T>(wrapping(a) - wrapping(b)) : static_cast<T>(a - b);
-  }
+  TINYTC_INLINE T forward(T a, T b) const { return wrapping_difference(a, b); }
   TINYTC_INLINE T gradient_a(T, T) const { return static_cast<T>(1); }
   TINYTC_INLINE T gradient_b(T, T) const { return static_cast<T>(-1); }
 };
@@ -37,9 +33,7 @@ struct Sub {
 /// a b.
 template <typename T>
 struct Mul {
-  TINYTC_INLINE T forward(T a, T b) const {
-    return is_integer<T>() ? static_cast<T>(wrapping(a) * wrapping(b)) : static_cast<T>(a * b);
-  }
+  TINYTC_INLINE T forward(T a, T b) const { return wrapping_product(a, b); }
   TINYTC_INLINE T gradient_a(T, T b) const { return b; }
   TINYTC_INLINE T gradient_b(T a, T) const { return a; }
 };

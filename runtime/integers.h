@@ -21,6 +21,20 @@ TINYTC_INLINE std::uint64_t wrapping(T x) {
   return static_cast<std::uint64_t>(x);
 }
 
+/// a + b, a - b and a b; integers wrap around.
+template <typename T>
+TINYTC_INLINE T wrapping_sum(T a, T b) {
+  return is_integer<T>() ? static_cast<T>(wrapping(a) + wrapping(b)) : static_cast<T>(a + b);
+}
+template <typename T>
+TINYTC_INLINE T wrapping_difference(T a, T b) {
+  return is_integer<T>() ? static_cast<T>(wrapping(a) - wrapping(b)) : static_cast<T>(a - b);
+}
+template <typename T>
+TINYTC_INLINE T wrapping_product(T a, T b) {
+  return is_integer<T>() ? static_cast<T>(wrapping(a) * wrapping(b)) : static_cast<T>(a * b);
+}
+
 /// -x; the smallest integer stays what it is.
 template <typename T>
 TINYTC_INLINE T negated(T x) {
