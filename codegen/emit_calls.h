@@ -23,6 +23,8 @@ class CallWriter {
   std::string statement(const KernelCall& call);
   /// An expression for a pointer to the buffer's first element; `is_const` as the pointee.
   std::string pointer(BufferId id, bool is_const);
+  /// The table that holds a persistent buffer's initial elements.
+  std::string initial_table(BufferId id) { return table_name(id); }
 
   /// Definitions of all functions so far, in the order of first use.
   const std::string& functions() const { return functions_; }

@@ -82,10 +82,30 @@ std::vector<BufferId> make_buffers(const Graph& graph, Program& program) {
   return buffer_of;
 }
 
+/// Classes and ignored index of an integer label: the loss that reads it has them in its scores' shape and its attributes.
+void add_label_facts(const Graph& graph, ValueId label, Interface& interface) {
+  std::int64_t classes = 0, ignored = 0;
+  for (const Node& node : graph.nodes) {
+    const auto at = std::find(node.inputs.begin(), node.inputs.end(), label);
+    if (at == node.inputs.end() || is_float(graph.type(label).dtype)) continue;
+    const Shape& scores = graph.shape(node.inputs[0]);
+    require(!scores.empty(), describe(node.location) + ": class labels need scores");
+    classes = scores[scores.size() > 1 ? 1 : 0];
+    ignored = node.attributes.get_int("ignore_index", 0);
+    break;
+  }
+  interface.label_classes.push_back(classes);
+  interface.label_ignored.push_back(ignored);
+}
+
 Interface interface_of(const Graph& graph, const std::vector<BufferId>& buffer_of) {
   Interface interface;
   const auto buffer = [&](ValueId id) { return id == no_value ? no_buffer : buffer_of[static_cast<std::size_t>(id)]; };
-  for (ValueId id : graph.inputs) (graph.value(id).role == Role::label ? interface.labels : interface.inputs).push_back(buffer(id));
+  for (ValueId id : graph.inputs) {
+    const bool is_label = graph.value(id).role == Role::label;
+    (is_label ? interface.labels : interface.inputs).push_back(buffer(id));
+    if (is_label) add_label_facts(graph, id, interface);
+  }
   for (ValueId id : graph.outputs) interface.outputs.push_back(buffer(id));
   interface.loss = buffer(graph.loss);
   interface.learning_rate = buffer(graph.learning_rate);

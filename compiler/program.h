@@ -78,6 +78,8 @@ struct KernelCall {
 struct Interface {
   std::vector<BufferId> inputs;   // graph inputs of role input, in graph order
   std::vector<BufferId> labels;   // graph inputs of role label
+  std::vector<std::int64_t> label_classes;  // of each label: class indices lie in [0, this); 0 for a target of real numbers
+  std::vector<std::int64_t> label_ignored;  // of each label: the class index that the loss skips; 0 when there is none
   std::vector<BufferId> outputs;  // in graph order
   BufferId loss = no_buffer;
   BufferId learning_rate = no_buffer;

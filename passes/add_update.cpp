@@ -1,6 +1,6 @@
 // Optimizer steps; see add_update.h.
 //
-// Nodes: Sgd(gradient, tensor, learning_rate), Momentum(gradient, tensor, learning_rate, velocity), AdamStep(learning_rate, powers) once a
+// Nodes: Sgd(gradient, tensor, learning_rate), Momentum(gradient, tensor, learning_rate, velocity), AdamStep(learning_rate, corrections) once a
 // step, Adam / AdamW(gradient, tensor, steps, first moment, second moment), Accumulate(gradient, sum), ScaleGradient(sum, factor).
 #include "passes/add_update.h"
 
@@ -14,12 +14,8 @@ namespace {
 
 const Location optimizer_location{"optimizer", "", -1};
 
-ValueId add_state(Graph& graph, const std::string& name, const TensorType& type, const std::vector<double>& numbers) {
-  return add_value(graph, {name, type, Role::state, encode(type.dtype, numbers)});
-}
-
 ValueId add_zero_state(Graph& graph, const std::string& name, const TensorType& type) {
-  return add_state(graph, name, type, std::vector<double>(static_cast<std::size_t>(element_count(type.shape)), 0.0));
+  return add_value(graph, {name, type, Role::state, std::vector<std::byte>(static_cast<std::size_t>(byte_count(type)))});
 }
 
 /// Inputs and attributes of an optimizer's node, but for gradient and tensor.
@@ -28,10 +24,9 @@ class Optimizer {
   Optimizer(Graph& graph, const OptimizerOptions& options) : graph_(graph), options_(options) {
     graph_.learning_rate = add_value(graph_, {"learning_rate", {DType::f32, {}}, Role::input});
     if (options_.kind == "sgd") return;
-    const ValueId powers = add_state(graph_, "optimizer/powers", {DType::f32, {2}}, {1.0, 1.0});
-    steps_ = add_node(graph_, "AdamStep", {graph_.learning_rate, powers}, 2, {{"beta1", options_.beta1}, {"beta2", options_.beta2}},
-                      optimizer_location, "optimizer")
-                 .front();
+    const ValueId corrections = add_zero_state(graph_, "optimizer/corrections", {DType::f32, {2}});
+    const Attributes attributes{{"beta1", options_.beta1}, {"beta2", options_.beta2}, {"weight_decay", options_.weight_decay}};
+    steps_ = add_node(graph_, "AdamStep", {graph_.learning_rate, corrections}, 2, attributes, optimizer_location, "optimizer").front();
   }
 
   void update(const ParameterGradient& pair) {

@@ -110,7 +110,11 @@ EntryPlan plan_entry(Program& program, Entry entry, std::int64_t effort) {
   const std::vector<std::string> conflicts = validate_plan(lifetimes.problem(), offsets.offsets, offsets.peak);
   require(conflicts.empty(), fmt::format("memory plan of {}: {}", name_of(entry), conflicts.empty() ? "" : conflicts.front()));
   for (std::size_t i = 0; i < lifetimes.buffers().size(); ++i) program.buffer(lifetimes.buffers()[i]).offset = offsets.offsets[i];
-  EntryPlan plan{offsets.peak, offsets.lower_bound, offsets.optimal, offsets.nodes};
+  EntryPlan plan;
+  plan.peak = offsets.peak;
+  plan.lower_bound = offsets.lower_bound;
+  plan.optimal = offsets.optimal;
+  plan.search_nodes = offsets.nodes;
   find_peak(program, lifetimes, plan);
   return plan;
 }

@@ -1,0 +1,158 @@
+// NAME.h: the class that a firmware uses. See emit_model.h.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "codegen/emit_model.h"
+
+namespace tinytc {
+
+namespace {
+
+bool has_training(const EmitContext& context) { return has_entry(context, Entry::train_step) || has_entry(context, Entry::accumulate); }
+
+const Ports& model_ports(const EmitContext& context) { return context.ports.at(Entry::predict); }
+
+std::string shape_list(const Program& program, BufferId id) {
+  return fmt::format("{{{}}}", fmt::join(program.buffer(id).type.shape, ", "));
+}
+
+std::string info_struct(const EmitContext& context) {
+  const EmitOptions& options = context.options;
+  const Ports& ports = model_ports(context);
+  std::string text =
+      "/// Facts about the model; sizes in bytes unless they say elements.\n"
+      "struct Info {\n";
+  const auto constant = [&](const std::string& type, const std::string& name, const std::string& value) {
+    text += fmt::format("  static constexpr {} {} = {};\n", type, name, value);
+  };
+  for (const auto& [kind, list] : {std::pair{"input", &ports.inputs}, std::pair{"output", &ports.outputs}})
+    for (const PortText& port : *list) {
+      const TensorType& type = context.program.buffer(port.buffer).type;
+      text += fmt::format("  {}\n", comment(fmt::format("{} '{}': {}, in the layout of the ONNX graph", kind,
+                                                        context.program.buffer(port.buffer).name, describe(type))));
+      const std::string base = accessor_name(kind, *list, port);
+      constant("std::size_t", base + "_elements", std::to_string(port.elements));
+      constant("std::size_t", base + "_rank", std::to_string(type.shape.size()));
+      if (!type.shape.empty()) constant("std::int32_t", fmt::format("{}_shape[{}]", base, type.shape.size()), shape_list(context.program, port.buffer));
+    }
+  constant("std::size_t", "arena_bytes", std::to_string(context.program.arena_bytes));
+  constant("std::size_t", "persistent_bytes", std::to_string(context.program.persistent_bytes));
+  constant("std::size_t", "checkpoint_bytes", std::to_string(checkpoint_bytes(context.program, options)));
+  constant("std::uint64_t", "model_hash", fmt::format("0x{:016X}ULL", options.model_hash));
+  constant("const char*", "name", string_literal(options.name));
+  constant("const char*", "target", string_literal(options.target));
+  constant("const char*", "tinytc_version", string_literal(options.version));
+  return text + "};\n";
+}
+
+std::string status_enum() {
+  return "enum class Status : std::uint8_t { ok, bad_magic, wrong_model, wrong_version, crc_mismatch, truncated, bad_argument };\n";
+}
+
+std::string accessors(const EmitContext& context) {
+  const Ports& ports = model_ports(context);
+  std::string text;
+  for (const PortText& port : ports.inputs)
+    text += fmt::format("  /// {} elements, to be written before predict().\n  {}* {}() noexcept;\n", port.elements, port.type,
+                        accessor_name("input", ports.inputs, port));
+  for (const PortText& port : ports.outputs)
+    text += fmt::format("  /// {} elements, valid until the next call or write to an input.\n  const {}* {}() const noexcept;\n",
+                        port.elements, port.type, accessor_name("output", ports.outputs, port));
+  return text;
+}
+
+std::string training_methods(const EmitContext& context) {
+  std::string text;
+  const bool has_loss = has_entry(context, Entry::evaluate);
+  if (has_loss)
+    text += fmt::format("  /// The loss, without learning.\n  float evaluate({}) noexcept;\n", parameters_of(context, Entry::evaluate));
+  if (has_entry(context, Entry::train_step))
+    text += fmt::format(
+        "  /// One step of training on one {}: forward, backward, update. Returns the loss before the update. Inputs may be the\n"
+        "  /// model's own input regions. A label out of range, a non-finite input or learning rate: nothing changes, NaN comes back.\n"
+        "  /// A non-finite loss comes back before anything is learned from it.\n"
+        "  float train_step({}) noexcept;\n",
+        "example or batch", parameters_of(context, Entry::train_step));
+  if (has_entry(context, Entry::accumulate))
+    text += fmt::format(
+        "  /// Adds the gradients of one example to the sums that apply() uses; returns its loss. The same checks as train_step().\n"
+        "  float accumulate({}) noexcept;\n"
+        "  /// Updates from the mean of the gradients accumulated since the last apply(), then clears them; does nothing if there are none.\n"
+        "  void apply(float learning_rate) noexcept;\n",
+        parameters_of(context, Entry::accumulate));
+  if (!has_training(context)) return text;
+  return text +
+         "  /// Draws new initial values for the trained weights, uniform in PyTorch's default range, for training from scratch; the same\n"
+         "  /// seed gives the same values on every machine. Other trained tensors get their factory values.\n"
+         "  void randomize(std::uint32_t seed) noexcept;\n"
+         "  /// Writes a checkpoint of all that was learned; the bytes written, 0 if `capacity` is short of Info::checkpoint_bytes.\n"
+         "  std::size_t save(std::uint8_t* out, std::size_t capacity) const noexcept;\n"
+         "  /// Reads a checkpoint. Everything is validated before anything is written: on any status but ok the model is as it was.\n"
+         "  Status load(const std::uint8_t* in, std::size_t size) noexcept;\n";
+}
+
+std::string model_class(const EmitContext& context) {
+  std::string text =
+      "/// The model and all its memory: sizeof(Model) plus the stack is all the RAM it takes. Objects with static storage lie in .bss.\n"
+      "/// No call may interrupt or run beside another call on the same object; different objects are independent.\n"
+      "class Model {\n public:\n"
+      "  constexpr Model() noexcept = default;\n"
+      "  /// Puts the factory weights in place. Call once before anything else.\n"
+      "  void init() noexcept;\n"
+      "  /// The same, later: forgets what was learned.\n"
+      "  void reset() noexcept { init(); }\n";
+  text += accessors(context);
+  text +=
+      "  /// Computes the outputs from the inputs, whose regions hold nothing useful afterwards.\n"
+      "  void predict() noexcept;\n";
+  text += fmt::format("  /// The same on the caller's buffers.\n  void predict({}) noexcept;\n", parameters_of(context, Entry::predict));
+  text += training_methods(context);
+  if (!context.options.self_tests.empty())
+    text += "  /// Runs the model on built-in inputs and compares with what the host computed, bit for bit. Ends with init().\n"
+            "  bool self_test() noexcept;\n";
+  text += "\n private:\n";
+  if (context.program.arena_bytes > 0) text += fmt::format("  alignas(8) unsigned char arena_[{}] = {{}};\n", context.program.arena_bytes);
+  if (context.program.persistent_bytes > 0)
+    text += fmt::format("  alignas(8) unsigned char persistent_[{}] = {{}};\n", context.program.persistent_bytes);
+  if (has_entry(context, Entry::accumulate)) text += "  std::uint32_t accumulated_ = 0;\n";
+  return text + "};\n";
+}
+
+}  // namespace
+
+std::string parameters_of(const EmitContext& context, Entry entry) {
+  const Ports& ports = context.ports.at(entry);
+  std::vector<std::string> list;
+  for (const PortText& port : ports.inputs) list.push_back(fmt::format("const {}* {}", port.type, port.name));
+  if (entry == Entry::predict)
+    for (const PortText& port : ports.outputs) list.push_back(fmt::format("{}* {}", port.type, port.name));
+  for (const PortText& port : ports.labels)
+    list.push_back(port.by_value ? fmt::format("{} {}", port.type, port.name) : fmt::format("const {}* {}", port.type, port.name));
+  if (context.program.interfaces.at(entry).learning_rate != no_buffer) list.push_back("float learning_rate");
+  return fmt::format("{}", fmt::join(list, ", "));
+}
+
+std::string accessor_name(const std::string& kind, const std::vector<PortText>& ports, const PortText& port) {
+  return ports.size() == 1 ? kind : kind + "_" + port.name;
+}
+
+bool has_entry(const EmitContext& context, Entry entry) { return context.program.calls.count(entry) != 0; }
+
+std::string emit_header(const EmitContext& context) {
+  const EmitOptions& options = context.options;
+  std::string guard = options.name + "_TINYTC_H";
+  for (char& c : guard) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  std::string text = fmt::format("{}\n{}\n//\n// C++14 or later; C code uses the functions at the end.\n#ifndef {}\n#define {}\n\n",
+                                 comment(fmt::format("{}: compiled from {} for {} by tinytc {}.", options.name, options.model_file,
+                                                     options.target, options.version)),
+                                 "// Generated; changes are lost. Add this header and its .cpp to a firmware; nothing else is needed.", guard, guard);
+  text += "#ifdef __cplusplus\n#include <cstddef>\n#include <cstdint>\n\n";
+  if (options.calls_yield)
+    text += fmt::format("/// Defined by the firmware; called between kernels, e.g. to feed a watchdog. Must not call the model.\n"
+                        "extern \"C\" void {}_yield(void);\n\n", options.name);
+  text += fmt::format("namespace {} {{\n\n{}\n{}\n{}\n}}  // namespace {}\n#endif  // __cplusplus\n", options.name, status_enum(),
+                      info_struct(context), model_class(context), options.name);
+  return text + c_declarations(context) + fmt::format("\n#endif  // {}\n", guard);
+}
+
+}  // namespace tinytc

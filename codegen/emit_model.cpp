@@ -1,0 +1,110 @@
+// The emitted model; see emit_model.h. Calls become statements and functions first; then the header, the methods, the slice of the kernel
+// headers that they reach, and the whole source.
+#include "codegen/emit_model.h"
+
+#include <fmt/format.h>
+
+#include <set>
+
+#include "codegen/slice.h"
+
+namespace tinytc {
+
+namespace {
+
+Ports make_ports(const Program& program, Entry entry, const std::map<BufferId, std::string>& names) {
+  const Interface& interface = program.interfaces.at(entry);
+  const auto port = [&](BufferId id) {
+    const TensorType& type = program.buffer(id).type;
+    return PortText{names.at(id), std::string(cpp_type_of(type.dtype)), element_count(type.shape), id};
+  };
+  Ports ports;
+  for (BufferId id : interface.inputs) ports.inputs.push_back(port(id));
+  for (BufferId id : interface.outputs) ports.outputs.push_back(port(id));
+  for (std::size_t i = 0; i < interface.labels.size(); ++i) {
+    PortText label = port(interface.labels[i]);
+    label.classes = interface.label_classes[i];
+    label.ignored = interface.label_ignored[i];
+    label.by_value = label.classes > 0 && label.elements == 1;
+    ports.labels.push_back(label);
+  }
+  return ports;
+}
+
+/// Identifiers of all arguments: equal values of different entry points get equal names.
+std::map<Entry, Ports> name_ports(const Program& program) {
+  static const std::set<std::string> taken{"learning_rate", "loss", "seed", "out", "in", "capacity", "size", "model"};
+  std::map<std::string, std::string> name_of_value;
+  Identifiers identifiers;
+  for (const std::string& word : taken) identifiers.make(word, "");
+  std::map<Entry, Ports> ports;
+  for (const auto& [entry, interface] : program.interfaces) {
+    std::map<BufferId, std::string> names;
+    for (const auto* list : {&interface.inputs, &interface.labels, &interface.outputs})
+      for (BufferId id : *list) {
+        const std::string& value = program.buffer(id).name;
+        const auto it = name_of_value.find(value);
+        if (it != name_of_value.end()) {
+          names[id] = it->second;
+          continue;
+        }
+        std::string name = value;
+        if (!is_identifier(name) || taken.count(name) != 0) name = "x_" + name;
+        names[id] = name_of_value[value] = identifiers.make(name.substr(0, 1), name.substr(1));
+      }
+    ports[entry] = make_ports(program, entry, names);
+  }
+  return ports;
+}
+
+std::string banner(const EmitOptions& options) {
+  return fmt::format("{}\n// Generated; changes are lost. The kernels below are tinytc's own, copied with their comments.\n",
+                     comment(fmt::format("{}: compiled from {} for {} by tinytc {}.", options.name, options.model_file, options.target,
+                                         options.version)));
+}
+
+std::vector<std::string> headers_of(const EmitContext& context) {
+  std::vector<std::string> headers = context.calls.headers();
+  headers.insert(headers.begin(), {"runtime/base.h", "runtime/entry.h"});
+  if (has_entry(context, Entry::train_step) || has_entry(context, Entry::accumulate))
+    headers.insert(headers.end(), {"runtime/checkpoint.h", "runtime/initialize.h"});
+  return headers;
+}
+
+}  // namespace
+
+EmittedModel emit_model(const Program& program, const EmitOptions& options) {
+  CallWriter calls(program, CallWriter::Tables::named);
+  EmitContext context{program, options, calls, name_ports(program), {}};
+  EmittedModel model;
+  for (const auto& [entry, list] : program.calls) {
+    const std::size_t first = calls.call_names().size();
+    for (const KernelCall& call : list) context.statements[entry].push_back(calls.statement(call));
+    context.statements[entry];  // an entry point without calls has no statements
+    model.call_names[entry].assign(calls.call_names().begin() + static_cast<std::ptrdiff_t>(first), calls.call_names().end());
+  }
+  model.header = emit_header(context);
+  model.checkpoint_bytes = checkpoint_bytes(program, options);
+  const std::string methods = emit_methods(context), wrappers = emit_c_wrappers(context);
+  const std::string opening = "\nnamespace " + options.name + " {\nnamespace {\n\n";
+  const std::string rest = "using namespace tinytc;\n\n" + calls.functions() + "}  // namespace\n\n" + methods + "}  // namespace " +
+                           options.name + "\n\n" + wrappers;
+  const std::string include = fmt::format("#include \"{}.h\"\n", options.name);
+
+  SliceRequest request;
+  request.headers = headers_of(context);
+  request.program = include + opening + calls.table_declarations() + rest;
+  request.arms = options.arms;
+  request.own_headers[options.name + ".h"] = model.header;
+  const SliceResult slice_result = slice(request);
+
+  std::string head = banner(options) + include + "\n";
+  for (const std::string& standard : slice_result.includes) head += "#include " + standard + "\n";
+  head += opening + slice_result.text + "\n";
+  model.source = head + calls.table_definitions() + "\n" + rest;
+  model.source_for_audit = head + calls.table_declarations() + "\n" + rest;
+  for (BufferId id : calls.table_buffers()) model.table_bytes += byte_count(program.buffer(id).type);
+  return model;
+}
+
+}  // namespace tinytc
