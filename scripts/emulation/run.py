@@ -46,7 +46,7 @@ def _qemu_command(image: Image, args: list[str], count: bool, profile: bool) -> 
     board = BOARDS[image.target.machine]
     if shutil.which(board.program) is None:
         raise EmulationError(f"{board.program} is not installed (scripts/bootstrap installs it)")
-    semihosting = "enable=on,target=native" + "".join(",arg=" + a.replace(",", ",,") for a in args)
+    semihosting = "enable=on,target=native" + "".join(",arg=" + a.replace(",", ",,") for a in ["firmware", *args])
     command = [board.program, *board.arguments, "-display", "none", "-monitor", "none", "-serial", "none"]
     command += ["-no-reboot", "-semihosting-config", semihosting, "-kernel", str(image.elf)]
     names: list[str] = []

@@ -1,7 +1,8 @@
 // board.h on an emulated board: everything that is the same on Cortex-M and RISC-V.
 //
-// How to read it: board_start is called by the start-up code of the core with a valid stack; it sets up memory, runs main and
-// exits. The symbols of the linker script (see scripts/emulation/link.py) give the borders of memory.
+// How to read it: board_start is called by the start-up code of the core with a valid stack; it sets up
+// memory, runs main and exits. The symbols of the linker script (see scripts/emulation/link.py) give the
+// borders of memory.
 #include "board.h"
 
 #include "semihosting.h"
@@ -127,7 +128,8 @@ void print(float value) {
       static_cast<std::uint32_t>((size - static_cast<float>(whole)) * 1e6f + 0.5f) % 1000000u;
   print_unsigned(whole);
   char text[8] = {'.', '0', '0', '0', '0', '0', '0', '\0'};
-  for (std::uint32_t i = 6, rest = millionths; i > 0; --i, rest /= 10) text[i] = static_cast<char>('0' + rest % 10);
+  for (std::uint32_t i = 6, rest = millionths; i > 0; --i, rest /= 10)
+    text[i] = static_cast<char>('0' + rest % 10);
   print(text);
 }
 
@@ -158,12 +160,14 @@ std::size_t file_size(int file) {
 
 // Both operations return the number of bytes that they did not transfer.
 std::size_t read(int file, void* out, std::size_t size) {
-  const std::uintptr_t block[] = {static_cast<std::uintptr_t>(file), reinterpret_cast<std::uintptr_t>(out), size};
+  const std::uintptr_t block[] = {static_cast<std::uintptr_t>(file), reinterpret_cast<std::uintptr_t>(out),
+                                  size};
   return size - static_cast<std::size_t>(semihosting(sys_read, block));
 }
 
 std::size_t write(int file, const void* data, std::size_t size) {
-  const std::uintptr_t block[] = {static_cast<std::uintptr_t>(file), reinterpret_cast<std::uintptr_t>(data), size};
+  const std::uintptr_t block[] = {static_cast<std::uintptr_t>(file), reinterpret_cast<std::uintptr_t>(data),
+                                  size};
   return size - static_cast<std::size_t>(semihosting(sys_write, block));
 }
 
@@ -182,9 +186,11 @@ __attribute__((noinline)) std::size_t stack_used() {
 }  // namespace board
 
 void board_start() {
-  for (std::uint32_t *from = tinytc_data_load, *to = tinytc_data_begin; to < tinytc_data_end;) *to++ = *from++;
+  for (std::uint32_t *from = tinytc_data_load, *to = tinytc_data_begin; to < tinytc_data_end;)
+    *to++ = *from++;
   for (std::uint32_t* to = tinytc_bss_begin; to < tinytc_bss_end;) *to++ = 0;
-  for (Constructor* constructor = tinytc_constructors_begin; constructor < tinytc_constructors_end; ++constructor) {
+  for (Constructor* constructor = tinytc_constructors_begin; constructor < tinytc_constructors_end;
+       ++constructor) {
     (*constructor)();
   }
   const int count = board::read_arguments();

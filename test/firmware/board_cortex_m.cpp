@@ -1,4 +1,5 @@
-// Start-up of a Cortex-M core: vector table, reset, floating-point unit, faults. Runs on every Cortex-M from M0 to M55.
+// Start-up of a Cortex-M core: vector table, reset, floating-point unit, faults. Runs on every Cortex-M from
+// M0 to M55.
 #include <cstdint>
 
 extern "C" {
@@ -11,12 +12,13 @@ void board_exception_frame(const std::uint32_t* frame);
 }
 
 namespace {
-constexpr std::uintptr_t coprocessor_access = 0xe000ed88;       // CPACR
+constexpr std::uintptr_t coprocessor_access = 0xe000ed88;         // CPACR
 constexpr std::uintptr_t configurable_fault_status = 0xe000ed28;  // CFSR
 using Handler = void (*)();
 }  // namespace
 
-// Enables the FPU (CP10 and CP11; Helium shares their switch) before any code that might use it, and lets Armv8-M watch the stack.
+// Enables the FPU (CP10 and CP11; Helium shares their switch) before any code that might use it, and lets
+// Armv8-M watch the stack.
 void board_reset() {
 #if defined(__ARM_ARCH_8M_MAIN__) || defined(__ARM_ARCH_8_1M_MAIN__)
   asm volatile("msr msplim, %0" ::"r"(tinytc_stack_bottom));
@@ -28,8 +30,9 @@ void board_reset() {
   board_start();
 }
 
-// Every exception is an error here: nothing enables interrupts. Hands the stacked registers over and goes on with a fresh stack,
-// as the old one may be the reason. Only Thumb-1 instructions, so that it runs on an M0 too.
+// Every exception is an error here: nothing enables interrupts. Hands the stacked registers over and goes on
+// with a fresh stack, as the old one may be the reason. Only Thumb-1 instructions, so that it runs on an M0
+// too.
 __attribute__((naked)) void board_exception() {
   asm volatile(
       "mrs r0, msp\n"
@@ -49,8 +52,20 @@ void board_exception_frame(const std::uint32_t* frame) {
 // Initial stack pointer, reset, and the 14 further system exceptions of the architecture.
 __attribute__((section(".vectors"), used)) extern const Handler board_vectors[16];
 const Handler board_vectors[16] = {
-    reinterpret_cast<Handler>(tinytc_stack_top), board_reset,     board_exception, board_exception,
-    board_exception,                             board_exception, board_exception, board_exception,
-    board_exception,                             board_exception, board_exception, board_exception,
-    board_exception,                             board_exception, board_exception, board_exception,
+    reinterpret_cast<Handler>(tinytc_stack_top),
+    board_reset,
+    board_exception,
+    board_exception,
+    board_exception,
+    board_exception,
+    board_exception,
+    board_exception,
+    board_exception,
+    board_exception,
+    board_exception,
+    board_exception,
+    board_exception,
+    board_exception,
+    board_exception,
+    board_exception,
 };

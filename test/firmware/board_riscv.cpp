@@ -22,7 +22,8 @@ __attribute__((naked, section(".vectors"), used)) void board_reset() {
       "j board_start\n");
 }
 
-// Every trap is an error here: nothing enables interrupts. It runs on a fresh stack, as the old one may be the reason.
+// Every trap is an error here: nothing enables interrupts. It runs on a fresh stack, as the old one may be
+// the reason.
 __attribute__((naked, aligned(4))) void board_exception() {
   asm volatile(
       ".option arch, +zicsr\n"

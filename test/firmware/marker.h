@@ -4,11 +4,11 @@
 //     model.predict();
 //     TINYTC_REGION_END("predict");
 //
-// A marker is one NOP, which itself is not counted, and a record (address, kind, name) in a section that is not loaded; the same
-// name at several places is one region. Regions may nest and interleave, but one region must be closed before it opens again.
-// Names are string literals of letters, digits and "_.-/ ". The compiler keeps memory accesses and calls on their side of a marker,
-// but may move pure register arithmetic across it: measure calls of noinline functions.
-// On the host a marker is a compiler barrier.
+// A marker is one NOP, which itself is not counted, and a record (address, kind, name) in a section that is
+// not loaded; the same name at several places is one region. Regions may nest and interleave, but one region
+// must be closed before it opens again. Names are string literals of letters, digits and "_.-/ ". The
+// compiler keeps memory accesses and calls on their side of a marker, but may move pure register arithmetic
+// across it: measure calls of noinline functions. On the host a marker is a compiler barrier.
 #ifndef TINYTC_TEST_FIRMWARE_MARKER_H
 #define TINYTC_TEST_FIRMWARE_MARKER_H
 

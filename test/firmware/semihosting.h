@@ -1,5 +1,6 @@
 // Semihosting: the calls by which firmware asks the emulator (or a debugger) for input, output and exit.
-// Source: Arm "Semihosting for AArch32 and AArch64", and the RISC-V semihosting specification, which takes over its operations.
+// Source: Arm "Semihosting for AArch32 and AArch64", and the RISC-V semihosting specification, which takes
+// over its operations.
 #ifndef TINYTC_TEST_FIRMWARE_SEMIHOSTING_H
 #define TINYTC_TEST_FIRMWARE_SEMIHOSTING_H
 
@@ -18,7 +19,8 @@ enum SemihostingOperation : int {
   sys_exit_extended = 0x20,
 };
 
-/// Performs one operation; `argument` points to its block of word-sized fields. Returns the operation's result.
+/// Performs one operation; `argument` points to its block of word-sized fields. Returns the operation's
+/// result.
 inline std::intptr_t semihosting(SemihostingOperation operation, const void* argument) {
 #if defined(__arm__)
   register std::intptr_t r0 asm("r0") = operation;

@@ -1,7 +1,8 @@
 // Decodes Thumb-2 instructions just far enough to price them. See cortex_m_cycles.h.
 //
-// How to read it: thumb_cost splits by size; the 32-bit half goes by the encoding groups of the Armv7-M Architecture Reference
-// Manual, section A5.3 (load/store multiple, dual, single, multiply and divide) and A6 (floating point).
+// How to read it: thumb_cost splits by size; the 32-bit half goes by the encoding groups of the Armv7-M
+// Architecture Reference Manual, section A5.3 (load/store multiple, dual, single, multiply and divide) and A6
+// (floating point).
 #include "cortex_m_cycles.h"
 
 enum { register_pc = 15 };
@@ -24,7 +25,7 @@ int thumb_size(uint16_t first) { return (first >> 11) >= 0x1d ? 4 : 2; }
 static struct InstructionCost cost_16(uint16_t code) {
   const int low_register = code & 7, base = (code >> 3) & 7;
   if ((code & 0xf800) == 0x4800) return single_load((code >> 8) & 7, 0);  // LDR (literal)
-  if ((code & 0xf000) == 0x5000) {                                       // load/store, register offset
+  if ((code & 0xf000) == 0x5000) {                                        // load/store, register offset
     const bool is_load = ((code >> 9) & 7) >= 3;
     return is_load ? single_load(low_register, 1u << base | 1u << ((code >> 6) & 7)) : one_cycle;
   }
@@ -41,10 +42,10 @@ static struct InstructionCost cost_16(uint16_t code) {
 
 // Load/store multiple, dual, exclusive; table branch: first halfword 1110 100x xxxx xxxx.
 static struct InstructionCost cost_multiple(uint16_t first, uint16_t second) {
-  if ((first & 0x0040) == 0) return fixed(1 + __builtin_popcount(second));                      // LDM, STM
-  if ((first & 0xfff0) == 0xe8d0 && (second & 0xffe0) == 0xf000) return fixed(2);               // TBB, TBH
-  if ((first & 0x0120) != 0) return fixed(1 + 2);                                               // LDRD, STRD
-  return fixed((first & 0x0010) != 0 ? 2 : 1);                                                  // exclusive
+  if ((first & 0x0040) == 0) return fixed(1 + __builtin_popcount(second));         // LDM, STM
+  if ((first & 0xfff0) == 0xe8d0 && (second & 0xffe0) == 0xf000) return fixed(2);  // TBB, TBH
+  if ((first & 0x0120) != 0) return fixed(1 + 2);                                  // LDRD, STRD
+  return fixed((first & 0x0010) != 0 ? 2 : 1);                                     // exclusive
 }
 
 // Load/store single: first halfword 1111 100x xxxx xxxx.
@@ -81,7 +82,8 @@ static struct InstructionCost cost_fpu_arithmetic(uint16_t first, uint16_t secon
     case 0x8:
       return fixed(14);  // VDIV
     case 0xb:
-      return fixed((first & 15) == 1 && (second & 0x00c0) == 0x00c0 ? 14 : 1);  // VSQRT; conversions and the rest
+      return fixed((first & 15) == 1 && (second & 0x00c0) == 0x00c0 ? 14
+                                                                    : 1);  // VSQRT; conversions and the rest
     default:
       return one_cycle;  // VMUL, VADD, VSUB
   }

@@ -1,14 +1,18 @@
-// QEMU plugin that counts executed instructions and estimates Cortex-M4 cycles, in named regions and per block.
+// QEMU plugin that counts executed instructions and estimates Cortex-M4 cycles, in named regions and per
+// block.
 //
-// How to read it: on_translation prices a block of code once, when QEMU translates it; on_block runs each time the block
-// executes and adds two numbers; on_marker runs at the few marked instructions and opens or closes a region; on_exit writes the
-// result. Taken branches are found as the code runs: a block that does not start where the previous one ended was jumped to.
-// Counts depend on nothing but the executed code: the guest runs without interrupts, and neither the borders of QEMU's blocks nor
-// repeated translation change a sum.
+// How to read it: on_translation prices a block of code once, when QEMU translates it; on_block runs each
+// time the block executes and adds two numbers; on_marker runs at the few marked instructions and opens or
+// closes a region; on_exit writes the result. Taken branches are found as the code runs: a block that does
+// not start where the previous one ended was jumped to. Counts depend on nothing but the executed code: the
+// guest runs without interrupts, and neither the borders of QEMU's blocks nor repeated translation change a
+// sum.
 //
-// Arguments: markers=FILE  lines "ADDRESS b|e REGION" (hex address; region = small number): where regions begin and end
+// Arguments: markers=FILE  lines "ADDRESS b|e REGION" (hex address; region = small number): where regions
+// begin and end
 //            out=FILE      result: "total I C", "region N CALLS I C LAST_I LAST_C", "profile ADDRESS I C"
-//            profile=on    adds the profile lines, of what ran inside any region (or everywhere when there is none)
+//            profile=on    adds the profile lines, of what ran inside any region (or everywhere when there is
+//            none)
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,10 +31,10 @@ struct Count {
 
 struct Block {
   struct Block* next_in_bucket;
-  uint64_t start, end;          // addresses; end = where execution goes on when no branch is taken
-  struct Count cost;            // of one run from the top
+  uint64_t start, end;  // addresses; end = where execution goes on when no branch is taken
+  struct Count cost;    // of one run from the top
   struct InstructionCost first, last;
-  struct Count profile;         // summed over all runs that are profiled
+  struct Count profile;  // summed over all runs that are profiled
 };
 
 struct Marker {
@@ -122,7 +126,8 @@ static const struct Marker* find_marker(uint64_t address) {
   return NULL;
 }
 
-// Two halfwords of an instruction. QEMU 7.2 reports up to 6 bytes at the end of a page, so the size is taken from the code itself.
+// Two halfwords of an instruction. QEMU 7.2 reports up to 6 bytes at the end of a page, so the size is taken
+// from the code itself.
 static struct InstructionCost decode(const struct qemu_plugin_insn* insn, int* size) {
   uint16_t code[2] = {0, 0};
   const size_t available = qemu_plugin_insn_size(insn);
@@ -235,8 +240,9 @@ static void read_markers(const char* path) {
   fclose(in);
 }
 
-__attribute__((visibility("default"))) int qemu_plugin_install(uint64_t id, const struct qemu_plugin_host* host,
-                                                               int argc, char** argv) {
+__attribute__((visibility("default"))) int qemu_plugin_install(uint64_t id,
+                                                               const struct qemu_plugin_host* host, int argc,
+                                                               char** argv) {
   bool profile = false;
   for (int i = 0; i < argc; ++i) {
     if (strncmp(argv[i], "markers=", 8) == 0) {

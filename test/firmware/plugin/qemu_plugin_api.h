@@ -1,7 +1,7 @@
 // The part of QEMU's TCG plugin interface (version 1, QEMU 6.0 to 8.x) that the counting plugin uses.
 //
-// Debian packages QEMU without the header of this interface, so the functions are declared here, by their documented signatures;
-// they are resolved against the running QEMU when it loads the plugin.
+// Debian packages QEMU without the header of this interface, so the functions are declared here, by their
+// documented signatures; they are resolved against the running QEMU when it loads the plugin.
 #ifndef TINYTC_TEST_FIRMWARE_PLUGIN_QEMU_PLUGIN_API_H
 #define TINYTC_TEST_FIRMWARE_PLUGIN_QEMU_PLUGIN_API_H
 
