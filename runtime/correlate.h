@@ -1,0 +1,146 @@
+// The engine under conv2d and conv2d_input_grad: sliding dot products over channels-last images with packed
+// weights.
+//
+// Packed weights of one block of C <= 4 output channels: [kernel_h][kernel_w][run][C], blocks one after the
+// other. Every output is bias + sum over ky, kx, channel in this order, taps outside the image left out, then
+// residual, then activation. A row of outputs is cut into single pixels where a kernel column falls outside
+// the image and tiles of four pixels between them, so the inner loop tests nothing.
+#ifndef TINYTC_RUNTIME_CORRELATE_H
+#define TINYTC_RUNTIME_CORRELATE_H
+
+#include "runtime/activation.h"
+#include "runtime/base.h"
+#include "runtime/tile.h"
+
+namespace tinytc {
+
+/// Geometry of one correlation. Sizes in pixels or taps, *_pixel/_row/_image strides in elements; paddings
+/// may be negative.
+struct Correlation {
+  int batch;
+  int x_height;
+  int x_width;
+  int x_pixel;
+  int y_height;
+  int y_width;
+  int y_pixel;
+  int y_row;
+  int y_image;
+  int run;       ///< channels summed per tap
+  int channels;  ///< output channels
+  int kernel_h;
+  int kernel_w;
+  int stride_h;
+  int stride_w;
+  int dilation_h;
+  int dilation_w;
+  int pad_top;
+  int pad_left;
+};
+
+/// Half-open range of indices.
+struct Range {
+  int first;
+  int last;
+};
+
+/// The taps k of `taps` for which start + k * dilation lies in [0, size).
+TINYTC_INLINE constexpr Range tap_range(int start, int dilation, int taps, int size) {
+  const int first = start < 0 ? (-start + dilation - 1) / dilation : 0;
+  const int end = size > start ? (size - start + dilation - 1) / dilation : 0;
+  const int last = min_of(taps, end);
+  return Range{first, max_of(first, last)};
+}
+
+/// The outputs o of `outputs` for which all taps of o * stride - pad + k * dilation lie in [0, size).
+TINYTC_INLINE constexpr Range interior_range(int outputs, int stride, int pad, int dilation, int taps,
+                                             int size) {
+  const int first = pad > 0 ? (pad + stride - 1) / stride : 0;
+  const int room = size - 1 - (taps - 1) * dilation + pad;
+  const int end = room >= 0 ? room / stride + 1 : 0;
+  const int clipped = min_of(first, outputs);
+  return Range{clipped, max_of(clipped, min_of(outputs, end))};
+}
+
+/// The outputs o of `outputs` for which o * stride + offset lies in [0, size).
+TINYTC_INLINE constexpr Range output_range(int outputs, int stride, int offset, int size) {
+  return interior_range(outputs, stride, -offset, 1, 1, size);
+}
+
+/// One tile: P pixels x C channels. x: the image; (iy, ix): input position of the first pixel's tap (0, 0);
+/// w: the block's weights, w_step elements from tap channel to tap channel; rows, columns: taps inside the
+/// image for all P pixels.
+template <int P, int C, typename T>
+TINYTC_INLINE void correlate_tile(const Correlation& g, const T* x, int iy, int ix, Range rows, Range columns,
+                                  const T* w, int w_step, const T* bias, const T* residual,
+                                  const Activation<T>& activation, T* y) {
+  T sum[16];
+  tile_start<P, C>(sum, bias);
+  const TileStrides strides{g.stride_w * g.x_pixel, 1, 1, w_step};
+  // Neighbouring taps of neighbouring pixels are one long run where nothing lies between them.
+  const bool merged = g.dilation_w == 1 && g.x_pixel == g.run;
+  const int runs = merged ? 1 : columns.last - columns.first;
+  const int length = merged ? (columns.last - columns.first) * g.run : g.run;
+  for (int ky = rows.first; ky < rows.last; ++ky) {
+    for (int r = 0; r < runs; ++r) {
+      const int kx = columns.first + r;
+      tile_run<P, C>(sum, strides,
+                     x + ((iy + ky * g.dilation_h) * g.x_width + ix + kx * g.dilation_w) * g.x_pixel,
+                     w + (ky * g.kernel_w + kx) * g.run * w_step, length);
+    }
+  }
+  tile_finish<P, C>(sum, residual, activation, y, g.y_pixel);
+}
+
+/// All channels of P neighbouring pixels: blocks of four channels, then the rest one by one.
+template <int P, typename T>
+TINYTC_INLINE void correlate_pixels(const Correlation& g, const T* x, int iy, int ix, Range rows,
+                                    Range columns, const T* w, const T* bias, const T* residual,
+                                    const Activation<T>& activation, T* y) {
+  const int taps = g.kernel_h * g.kernel_w * g.run;
+  const int full = g.channels / 4 * 4;
+  const int rest = g.channels - full;
+  for (int c = 0; c < full; c += 4) {
+    correlate_tile<P, 4>(g, x, iy, ix, rows, columns, w + c * taps, 4, bias != nullptr ? bias + c : nullptr,
+                         residual != nullptr ? residual + c : nullptr, activation, y + c);
+  }
+  for (int c = full; c < g.channels; ++c) {
+    correlate_tile<P, 1>(g, x, iy, ix, rows, columns, w + full * taps + (c - full), rest,
+                         bias != nullptr ? bias + c : nullptr, residual != nullptr ? residual + c : nullptr,
+                         activation, y + c);
+  }
+}
+
+/// The whole correlation, outputs in order of image, row, column. x, w, bias (or null), residual (or null;
+/// laid out as y), y.
+template <typename T>
+TINYTC_INLINE void correlate(const Correlation& g, const T* x, const T* w, const T* bias, const T* residual,
+                             const Activation<T>& activation, T* y) {
+  const Range inner = interior_range(g.y_width, g.stride_w, g.pad_left, g.dilation_w, g.kernel_w, g.x_width);
+  const int quads = (inner.last - inner.first) / 4;
+  const int tiles = g.y_width - 3 * quads;
+  for (int image = 0; image < g.batch; ++image) {
+    for (int oy = 0; oy < g.y_height; ++oy) {
+      const int iy = oy * g.stride_h - g.pad_top;
+      const Range rows = tap_range(iy, g.dilation_h, g.kernel_h, g.x_height);
+      for (int tile = 0; tile < tiles; ++tile) {
+        const bool four = tile >= inner.first && tile < inner.first + quads;
+        const int ox = tile < inner.first ? tile : four ? tile + 3 * (tile - inner.first) : tile + 3 * quads;
+        const int ix = ox * g.stride_w - g.pad_left;
+        const int at = image * g.y_image + oy * g.y_row + ox * g.y_pixel;
+        const T* r = residual != nullptr ? residual + at : nullptr;
+        const T* x_image = x + image * g.x_height * g.x_width * g.x_pixel;
+        if (four) {
+          correlate_pixels<4>(g, x_image, iy, ix, rows, Range{0, g.kernel_w}, w, bias, r, activation, y + at);
+        } else {
+          const Range columns = tap_range(ix, g.dilation_w, g.kernel_w, g.x_width);
+          correlate_pixels<1>(g, x_image, iy, ix, rows, columns, w, bias, r, activation, y + at);
+        }
+      }
+    }
+  }
+}
+
+}  // namespace tinytc
+
+#endif  // TINYTC_RUNTIME_CORRELATE_H

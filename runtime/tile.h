@@ -1,0 +1,106 @@
+// Register tiles: the inner block of convolutions and matrix products.
+//
+// A tile holds the running sums of P pixels x C channels in registers and adds, for k = 0, 1, ... n-1 in this
+// order, x[pixel][k] * w[k][channel]: one load serves several products. Sums stand in an array that is only
+// ever indexed by constants, so that it lives in registers: sum of pixel p and channel c at [4 * p + c].
+#ifndef TINYTC_RUNTIME_TILE_H
+#define TINYTC_RUNTIME_TILE_H
+
+#include "runtime/activation.h"
+#include "runtime/base.h"
+
+namespace tinytc {
+
+/// Where a tile's operands lie, in elements: x[k * x_step + pixel * x_pixel], w[k * w_step + channel *
+/// w_channel].
+struct TileStrides {
+  int x_pixel;
+  int x_step;
+  int w_channel;
+  int w_step;
+};
+
+/// Adds the products of one k.
+template <int P, int C, typename T>
+TINYTC_INLINE void tile_step(T (&sum)[16], const T* x, int x_pixel, const T* w, int w_channel) {
+  const T w0 = w[0];
+  const T w1 = C > 1 ? w[w_channel] : T(0);
+  const T w2 = C > 2 ? w[2 * w_channel] : T(0);
+  const T w3 = C > 3 ? w[3 * w_channel] : T(0);
+  const T x0 = x[0];
+  const T x1 = P > 1 ? x[x_pixel] : T(0);
+  const T x2 = P > 2 ? x[2 * x_pixel] : T(0);
+  const T x3 = P > 3 ? x[3 * x_pixel] : T(0);
+  sum[0] = mul_add(sum[0], x0, w0);
+  if (C > 1) sum[1] = mul_add(sum[1], x0, w1);
+  if (C > 2) sum[2] = mul_add(sum[2], x0, w2);
+  if (C > 3) sum[3] = mul_add(sum[3], x0, w3);
+  if (P > 1) sum[4] = mul_add(sum[4], x1, w0);
+  if (P > 1 && C > 1) sum[5] = mul_add(sum[5], x1, w1);
+  if (P > 1 && C > 2) sum[6] = mul_add(sum[6], x1, w2);
+  if (P > 1 && C > 3) sum[7] = mul_add(sum[7], x1, w3);
+  if (P > 2) sum[8] = mul_add(sum[8], x2, w0);
+  if (P > 2 && C > 1) sum[9] = mul_add(sum[9], x2, w1);
+  if (P > 2 && C > 2) sum[10] = mul_add(sum[10], x2, w2);
+  if (P > 2 && C > 3) sum[11] = mul_add(sum[11], x2, w3);
+  if (P > 3) sum[12] = mul_add(sum[12], x3, w0);
+  if (P > 3 && C > 1) sum[13] = mul_add(sum[13], x3, w1);
+  if (P > 3 && C > 2) sum[14] = mul_add(sum[14], x3, w2);
+  if (P > 3 && C > 3) sum[15] = mul_add(sum[15], x3, w3);
+}
+
+/// Adds n products to every sum.
+template <int P, int C, typename T>
+TINYTC_INLINE void tile_run(T (&sum)[16], const TileStrides& strides, const T* x, const T* w, int n) {
+  for (int k = 0; k < n; ++k) {
+    tile_step<P, C>(sum, x, strides.x_pixel, w, strides.w_channel);
+    x += strides.x_step;
+    w += strides.w_step;
+  }
+}
+
+/// Starts every sum of a channel at its bias, or at zero where bias is null.
+template <int P, int C, typename T>
+TINYTC_INLINE void tile_start(T (&sum)[16], const T* bias) {
+  const T b0 = bias != nullptr ? bias[0] : T(0);
+  const T b1 = bias != nullptr && C > 1 ? bias[C > 1 ? 1 : 0] : T(0);
+  const T b2 = bias != nullptr && C > 2 ? bias[C > 2 ? 2 : 0] : T(0);
+  const T b3 = bias != nullptr && C > 3 ? bias[C > 3 ? 3 : 0] : T(0);
+  sum[0] = sum[4] = sum[8] = sum[12] = b0;
+  sum[1] = sum[5] = sum[9] = sum[13] = b1;
+  sum[2] = sum[6] = sum[10] = sum[14] = b2;
+  sum[3] = sum[7] = sum[11] = sum[15] = b3;
+}
+
+/// Finishes a pixel's C sums: adds the residual (unless null), clamps, stores. The residual may be y itself.
+template <int C, typename T>
+TINYTC_INLINE void tile_store(T s0, T s1, T s2, T s3, const T* residual, const Activation<T>& activation,
+                              T* y) {
+  if (residual != nullptr) {
+    s0 += residual[0];
+    if (C > 1) s1 += residual[1];
+    if (C > 2) s2 += residual[2];
+    if (C > 3) s3 += residual[3];
+  }
+  y[0] = activate(activation, s0);
+  if (C > 1) y[1] = activate(activation, s1);
+  if (C > 2) y[2] = activate(activation, s2);
+  if (C > 3) y[3] = activate(activation, s3);
+}
+
+/// Finishes a tile whose pixels lie y_pixel elements apart in y and residual.
+template <int P, int C, typename T>
+TINYTC_INLINE void tile_finish(const T (&sum)[16], const T* residual, const Activation<T>& activation, T* y,
+                               int y_pixel) {
+  const int step = residual != nullptr ? y_pixel : 0;
+  tile_store<C>(sum[0], sum[1], sum[2], sum[3], residual, activation, y);
+  if (P > 1) tile_store<C>(sum[4], sum[5], sum[6], sum[7], residual + step, activation, y + y_pixel);
+  if (P > 2)
+    tile_store<C>(sum[8], sum[9], sum[10], sum[11], residual + 2 * step, activation, y + 2 * y_pixel);
+  if (P > 3)
+    tile_store<C>(sum[12], sum[13], sum[14], sum[15], residual + 3 * step, activation, y + 3 * y_pixel);
+}
+
+}  // namespace tinytc
+
+#endif  // TINYTC_RUNTIME_TILE_H
