@@ -63,24 +63,26 @@ def save(model: onnx.ModelProto, path, keep_metadata: bool = False) -> onnx.Mode
 
 def export(module: torch.nn.Module, example, path, *, dynamo: bool = True, opset: int | None = None,
            input_names=("input",), output_names=("output",), dynamic_batch: bool = False,
-           keep_metadata: bool = False, training: bool = False) -> onnx.ModelProto:
+           keep_metadata: bool = False, mode: str = "eval", optimize: bool = True) -> onnx.ModelProto:
     """Exports `module` called with the tensor (or tuple of tensors) `example` to `path`.
 
-    dynamo=True is PyTorch's current exporter, False the older one made on TorchScript. `training` exports the
-    legacy form of a module in training mode (batch normalization with running statistics, dropout).
+    dynamo=True is PyTorch's current exporter, False the older one made on TorchScript. For the older one `mode` is
+    "eval" (folds batch normalization), "preserve" (evaluates, but folds nothing) or "train" (batch normalization
+    and dropout as in training). `optimize` is for the current one.
     """
     args = example if isinstance(example, tuple) else (example,)
-    module.train(training)
+    module.train(mode == "train")
     options = {"input_names": list(input_names), "output_names": list(output_names), "dynamo": dynamo}
     if opset is not None:
         options["opset_version"] = opset
     if dynamo:
-        options.update(external_data=False, verbose=False, optimize=True)
+        options.update(external_data=False, verbose=False, optimize=optimize)
         if dynamic_batch:
             options["dynamic_shapes"] = [{0: torch.export.Dim("batch")} for _ in args]
     else:
-        options.update(do_constant_folding=not training,
-                       training=torch.onnx.TrainingMode.TRAINING if training else torch.onnx.TrainingMode.EVAL)
+        modes = {"eval": torch.onnx.TrainingMode.EVAL, "preserve": torch.onnx.TrainingMode.PRESERVE,
+                 "train": torch.onnx.TrainingMode.TRAINING}
+        options.update(do_constant_folding=mode == "eval", training=modes[mode])
         if dynamic_batch:
             options["dynamic_axes"] = {name: {0: "batch"} for name in (*input_names, *output_names)}
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
