@@ -12,8 +12,12 @@ constexpr Family families[] = {
     binary_ops,
     convolution_ops,
     gemm_ops,
+    movement_ops,
     optimizer_ops,
+    reduce_ops,
+    slice_ops,
     unary_ops,
+    view_ops,
 };
 
 const std::map<std::string, OpDef>& table() {

@@ -10,7 +10,11 @@ using OpRows = std::vector<OpDef>;
 OpRows binary_ops();
 OpRows convolution_ops();
 OpRows gemm_ops();
+OpRows movement_ops();
 OpRows optimizer_ops();
+OpRows reduce_ops();
+OpRows slice_ops();
 OpRows unary_ops();
+OpRows view_ops();
 
 }  // namespace tinytc

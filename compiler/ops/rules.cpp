@@ -93,6 +93,12 @@ OperandDims operand_dims(const Shape& shape) {
   return operand;
 }
 
+AxisShape axis_shape(const Shape& shape, std::int64_t axis) {
+  const auto at = static_cast<std::size_t>(from_front(axis, static_cast<std::int64_t>(shape.size())));
+  return {to_int(extent_product(shape, 0, at)), to_int(shape[at]),
+          to_int(extent_product(shape, at + 1, shape.size()))};
+}
+
 std::string typed(const std::string& name, DType dtype) {
   return fmt::format("{}<{}>", name, cpp_type_of(dtype));
 }

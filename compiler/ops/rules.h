@@ -8,6 +8,7 @@
 
 #include "compiler/op.h"
 #include "runtime/broadcast.h"
+#include "runtime/reduce.h"
 
 namespace tinytc::rules {
 
@@ -44,6 +45,8 @@ std::int64_t extent_product(const Shape& shape, std::size_t first, std::size_t l
 
 /// A shape as the runtime's builders of broadcasting shapes take it.
 OperandDims operand_dims(const Shape& shape);
+/// The extents before, at and after `axis` (negative: from the end).
+AxisShape axis_shape(const Shape& shape, std::int64_t axis);
 /// "Relu<float>".
 std::string typed(const std::string& name, DType dtype);
 /// The functor object `name<T>{numbers...}`.
