@@ -59,8 +59,8 @@ def _qemu_command(image: Image, args: list[str], count: bool, profile: bool) -> 
     return command, names
 
 
-def _read_counts(image: Image, names: list[str]) -> dict:
-    """Counts of the whole run and per region; cycles only on Arm."""
+def _read_counts(image: Image, names: list[str], exit_code: int) -> dict:
+    """Counts of the whole run and per region; cycles only on Arm. A region may stay open only in a program that failed."""
     is_arm = BOARDS[image.target.machine].program == "qemu-system-arm"
     result: dict = {"regions": {}}
     profile = []
@@ -70,7 +70,7 @@ def _read_counts(image: Image, names: list[str]) -> dict:
             result["instructions"], result["cycles"] = int(fields[0]), int(fields[1]) if is_arm else None
         elif kind == "region":
             number, calls, instructions, cycles, last_instructions, last_cycles, is_open = map(int, fields)
-            if is_open:
+            if is_open and exit_code == 0:
                 raise EmulationError(f"region '{names[number]}' was not closed")
             result["regions"][names[number]] = {
                 "calls": calls,
@@ -106,6 +106,8 @@ def run(image: Image, args: list[str] = (), count: bool = True, profile: bool = 
         command = [str(image.elf), *args]
     else:
         command, names = _qemu_command(image, list(args), count, profile)
+    counts = image.work / "counts.txt"
+    counts.unlink(missing_ok=True)
     try:
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=timeout)
     except subprocess.TimeoutExpired as late:
@@ -116,6 +118,6 @@ def run(image: Image, args: list[str] = (), count: bool = True, profile: bool = 
     if not is_host:
         result["stack_high_water"] = values.get("stack_high_water")
         result["sizes"] = sizes.sizes(image)
-        if count and (image.work / "counts.txt").exists():
-            result.update(_read_counts(image, names))
+        if counts.exists():
+            result.update(_read_counts(image, names, done.returncode))
     return result

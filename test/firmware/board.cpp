@@ -50,7 +50,7 @@ const volatile std::uint32_t* deepest_used() {
   return word;
 }
 
-char command_line[1024];
+char command_line[512];
 char* arguments[max_arguments + 1];
 
 // Splits the command line at spaces; the emulator hands over what scripts/emulate got as --args.
