@@ -39,8 +39,9 @@ bool same_form(const OpSchema& a, const OpSchema& b) {
   return true;
 }
 
-/// A model that holds nothing but `node`; inputs that are small constants are initializers, because adapters look at them.
-onnx::ModelProto model_around(const NodeProto& node, const FlatModel& known, int version) {
+/// A model that holds nothing but `node`. The version converter's adapters look at the values of small constants: `with_constants` makes
+/// these initializers; the inliner looks at types and finds those of inputs only.
+onnx::ModelProto model_around(const NodeProto& node, const FlatModel& known, int version, bool with_constants) {
   onnx::ModelProto model;
   model.set_ir_version(onnx::IR_VERSION);
   auto* import = model.add_opset_import();
@@ -54,7 +55,7 @@ onnx::ModelProto model_around(const NodeProto& node, const FlatModel& known, int
     if (name.empty() || !seen.insert(name).second) continue;
     const auto constant = known.constants.find(name);
     const auto* type = known.types.at(name);
-    if (constant != known.constants.end() && element_count(*type) <= kFoldLimit) {
+    if (with_constants && constant != known.constants.end() && element_count(*type) <= kFoldLimit) {
       *graph->add_initializer() = *constant->second;
       graph->mutable_initializer(graph->initializer_size() - 1)->set_name(name);
     } else {
@@ -101,6 +102,15 @@ Rewrite take_out(onnx::ModelProto& model, const NodeProto& node) {
   return result;
 }
 
+/// Function bodies refer to attributes of the node, and the inliner knows only those that the node states.
+NodeProto with_defaults(NodeProto node, int version) {
+  std::unordered_set<std::string> stated;
+  for (const auto& attribute : node.attribute()) stated.insert(attribute.name());
+  for (const auto& [name, attribute] : schema_of(node, version)->attributes())
+    if (stated.count(name) == 0 && attribute.default_value.has_name()) *node.add_attribute() = attribute.default_value;
+  return node;
+}
+
 /// Whether the node is valid under another version as it stands.
 bool is_valid(const NodeProto& node, int version) {
   onnx::checker::CheckerContext context;
@@ -131,7 +141,7 @@ std::optional<Rewrite> convert_node(const NodeProto& node, const FlatModel& know
   static const onnx::version_conversion::DefaultVersionConverter converter;
   try {
     onnx::ModelProto model =
-        converter.convert_version(model_around(node, known, from), onnx::OpSetID(from), onnx::OpSetID(to));
+        converter.convert_version(model_around(node, known, from, true), onnx::OpSetID(from), onnx::OpSetID(to));
     if (model.graph().node_size() > 0) return take_out(model, node);
   } catch (const std::exception&) {
     // The converter has no adapter for this step, or not for this form of the node: judged below.
@@ -146,7 +156,7 @@ bool has_function_body(const NodeProto& node, int version) {
 }
 
 std::optional<Rewrite> expand_function(const NodeProto& node, const FlatModel& known, int version) {
-  onnx::ModelProto model = model_around(node, known, version);
+  onnx::ModelProto model = model_around(with_defaults(node, version), known, version, false);
   const auto chosen = onnx::inliner::FunctionIdSet::Create({{node.domain(), node.op_type()}});
   try {
     onnx::inliner::InlineSelectedFunctions(model, *chosen, OpSchemaRegistry::Instance());

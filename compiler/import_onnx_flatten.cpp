@@ -30,9 +30,8 @@ struct Walk {
   int opset = kTargetOpset;        // of the nodes as they stand in the file
   int target = kTargetOpset;       // of the nodes that come out
   std::unordered_set<std::string> outputs = {};             // names of the graph's outputs
-  onnx::shape_inference::DataValueMap shape_data = {};      // what ONNX's data propagation knows about small integer tensors
   std::unordered_map<std::string, const onnx::SparseTensorProto*> sparse = {};  // always empty: refused before
-  std::map<std::string, std::vector<Location>> unsupported = {};
+  std::map<std::string, std::vector<Location>> unsupported = {};  // by operator, as in the file
   ErrorList errors = {};
 };
 
@@ -63,6 +62,12 @@ bool in_table(const NodeProto& node) {
   if (!node.domain().empty()) return false;
   const OpDef* op = find_op(node.op_type());
   return op != nullptr && op->is_public;
+}
+
+/// Names the operator of the file, also where the lack is in what it was rewritten to; each node once.
+void add_unsupported(Walk& walk, const Location& where) {
+  auto& nodes = walk.unsupported[where.op];
+  if (nodes.empty() || nodes.back().index != where.index) nodes.push_back(where);
 }
 
 std::vector<std::string> describe_inputs(const Walk& walk, const NodeProto& node) {
@@ -186,9 +191,8 @@ bool infer(Walk& walk, NodeProto& node, const Location& where, bool supported, s
   const auto* schema = onnx::OpSchemaRegistry::Schema(node.op_type(), walk.target, node.domain());
   if (schema == nullptr) return false;  // reported as unsupported
   try {
-    onnx::ShapeInferenceOptions options(/*check_type=*/true, /*strict_mode=*/1, /*data_propagation=*/true);
-    onnx::shape_inference::InferenceContextImpl context(node, walk.flat.types, walk.flat.constants, walk.sparse, options,
-                                                        &walk.shape_data);
+    onnx::ShapeInferenceOptions options(/*check_type=*/true, /*strict_mode=*/1);
+    onnx::shape_inference::InferenceContextImpl context(node, walk.flat.types, walk.flat.constants, walk.sparse, options);
     schema->Verify(node);
     if (schema->has_type_and_shape_inference_function()) schema->GetTypeAndShapeInferenceFunction()(context);
     schema->CheckInputOutputType(context);
@@ -203,43 +207,10 @@ bool infer(Walk& walk, NodeProto& node, const Location& where, bool supported, s
   }
 }
 
-/// Data propagation represents a tensor by one protobuf message an element: small integer tensors only.
-bool is_shape_like(const Walk& walk, const std::string& name) {
-  const auto& type = *walk.flat.types.at(name);
-  const int elem_type = type.tensor_type().elem_type();
-  const std::int64_t count = element_count(type);
-  return (elem_type == TensorProto::INT64 || elem_type == TensorProto::INT32) && count >= 0 && count <= 64;
-}
-
-/// Runs ONNX's data propagation; the output's value if it is wholly known.
-std::optional<TensorProto> propagate(Walk& walk, NodeProto& node, const TypeProto& type) {
-  const auto* schema = onnx::OpSchemaRegistry::Schema(node.op_type(), walk.target, node.domain());
-  const bool only_small = std::all_of(node.input().begin(), node.input().end(),
-                                      [&](const std::string& name) { return name.empty() || is_shape_like(walk, name); });
-  if (schema == nullptr || !schema->has_data_propagation_function() || !only_small || node.output_size() != 1) return std::nullopt;
-  try {
-    onnx::shape_inference::DataPropagationContextImpl context(node, walk.flat.types, walk.flat.constants, walk.shape_data);
-    schema->GetDataPropagationFunction()(context);
-  } catch (const std::exception&) {
-    return std::nullopt;  // its value is not known to ONNX; the node stays
-  }
-  const auto found = walk.shape_data.find(node.output(0));
-  if (found == walk.shape_data.end() || found->second.dim_size() != element_count(type)) return std::nullopt;
-  std::vector<std::int64_t> shape, elements;
-  for (const auto& dim : type.tensor_type().shape().dim()) shape.push_back(dim.dim_value());
-  for (const auto& dim : found->second.dim()) {
-    if (!dim.has_dim_value()) return std::nullopt;
-    elements.push_back(dim.dim_value());
-  }
-  return make_tensor(type.tensor_type().elem_type(), shape, elements);
-}
-
 /// A node that computes with shapes becomes its value.
-bool take_shape_arithmetic(Walk& walk, NodeProto& node, const std::vector<TypeProto>& types) {
+bool take_shape_arithmetic(Walk& walk, const NodeProto& node, const std::vector<TypeProto>& types) {
   if (types.size() != 1 || node.output(0).empty() || element_count(types[0]) < 0) return false;
-  const int elem_type = types[0].tensor_type().elem_type();
   auto value = fold_shape_arithmetic(node, walk.flat, types[0]);
-  if (!value && (elem_type == TensorProto::INT64 || elem_type == TensorProto::INT32)) value = propagate(walk, node, types[0]);
   if (!value) return false;
   own_constant(walk, node.output(0), std::move(*value));
   return true;
@@ -265,7 +236,7 @@ void visit(Walk& walk, NodeProto node, const Location& where, bool is_converted,
   if (!resolve_inputs(walk, node)) {
     if (!in_table(node) && !has_function_body(node, walk.target) && node.op_type() != "Constant" && node.op_type() != "Identity" &&
         !needs_conversion(node, walk.opset, walk.target))
-      walk.unsupported[display_name(node)].push_back(where);
+      add_unsupported(walk, where);
     return;
   }
   if (take_constant(walk, node, where) || take_identity(walk, node) || take_branch(walk, node, where, depth)) return;
@@ -275,7 +246,7 @@ void visit(Walk& walk, NodeProto node, const Location& where, bool is_converted,
   const bool supported = in_table(node);
   const bool inferred = infer(walk, node, where, supported, types);
   if (inferred && take_shape_arithmetic(walk, node, types)) return;
-  if (!supported) walk.unsupported[display_name(node)].push_back(where);
+  if (!supported) add_unsupported(walk, where);
   if (!inferred || (supported && !check_static(walk, node, where, types))) return;
   for (std::size_t i = 0; i < types.size(); ++i)
     if (element_count(types[i]) >= 0) set_type(walk, node.output(static_cast<int>(i)), std::move(types[i]));
@@ -336,7 +307,7 @@ FlatModel flatten(onnx::ModelProto& model, const std::vector<int>& positions) {
   }
   for (int i = 0; i < graph.node_size(); ++i) {
     auto& node = *graph.mutable_node(i);
-    const Location where{node.name(), node.op_type(), positions[static_cast<std::size_t>(i)]};
+    const Location where{node.name(), display_name(node), positions[static_cast<std::size_t>(i)]};
     visit(walk, std::move(node), where, false, 0);
   }
   report_unsupported(walk);

@@ -1,14 +1,12 @@
 // Shape arithmetic: the few integer operators with which exporters compute the operands of Reshape, Slice, Expand and Resize from a
 // tensor's shape. They must be known before the model has types, which is before the evaluator of the compiler (execute) can run; ONNX's
-// own data propagation, tried first, covers Shape, Gather, Slice, Concat, Squeeze, Unsqueeze, Cast, Add, Sub and Mul only.
-// Everything here is integers of at most kFoldLimit elements. Nothing of a model's arithmetic on data is done here.
+// own data propagation covers about half of them, and vectors only.
+// Everything here is integers of at most kFoldLimit elements, under static shapes that ONNX's type inference has checked. Nothing of a model's arithmetic on data is done here.
 #include <onnx/defs/tensor_proto_util.h>
 
 #include <algorithm>
-#include <functional>
-#include <limits>
+#include <initializer_list>
 #include <map>
-#include <numeric>
 
 #include "compiler/import_onnx_steps.h"
 
@@ -18,129 +16,145 @@ namespace {
 
 using Integers = std::vector<std::int64_t>;
 using onnx::TensorProto;
+using Folded = std::optional<Integers>;
 
 bool is_integer(int elem_type) {
   return elem_type == TensorProto::INT64 || elem_type == TensorProto::INT32 || elem_type == TensorProto::BOOL;
 }
 
-/// Operands of one node.
-struct Operands {
-  std::vector<Integers> elements;
-};
+bool is_real(int elem_type) { return elem_type == TensorProto::FLOAT || elem_type == TensorProto::DOUBLE; }
 
-using Result = std::optional<Integers>;
-
-// Wrapping arithmetic through unsigned: hostile files must not overflow.
-std::int64_t wrap(std::uint64_t number) { return static_cast<std::int64_t>(number); }
-
-/// Element-wise operators: nullopt where the result is not defined.
-using Scalar = std::optional<std::int64_t>;
-const std::map<std::string, std::function<Scalar(std::int64_t, std::int64_t)>>& binary_operators() {
-  static const std::map<std::string, std::function<Scalar(std::int64_t, std::int64_t)>> table = {
-      {"Add", [](auto a, auto b) { return wrap(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b)); }},
-      {"Sub", [](auto a, auto b) { return wrap(static_cast<std::uint64_t>(a) - static_cast<std::uint64_t>(b)); }},
-      {"Mul", [](auto a, auto b) { return wrap(static_cast<std::uint64_t>(a) * static_cast<std::uint64_t>(b)); }},
-      {"Div", [](auto a, auto b) { return b == 0 || b == -1 ? (b == 0 ? Scalar() : Scalar(wrap(0 - static_cast<std::uint64_t>(a)))) : Scalar(a / b); }},
-      {"Mod", [](auto a, auto b) { return b == 0 || b == -1 ? (b == 0 ? Scalar() : Scalar(0)) : Scalar((a % b + b) % b); }},
-      {"Min", [](auto a, auto b) { return std::min(a, b); }},
-      {"Max", [](auto a, auto b) { return std::max(a, b); }},
-      {"Equal", [](auto a, auto b) { return a == b; }},
-      {"Less", [](auto a, auto b) { return a < b; }},
-      {"LessOrEqual", [](auto a, auto b) { return a <= b; }},
-      {"Greater", [](auto a, auto b) { return a > b; }},
-      {"GreaterOrEqual", [](auto a, auto b) { return a >= b; }},
-      {"And", [](auto a, auto b) { return a != 0 && b != 0; }},
-      {"Or", [](auto a, auto b) { return a != 0 || b != 0; }},
-      {"Xor", [](auto a, auto b) { return (a != 0) != (b != 0); }},
-  };
-  return table;
-}
-
-/// Only operands that need no real broadcasting: one element, or all of the output's.
-const std::int64_t* at(const Integers& operand, std::size_t i, std::size_t count) {
-  if (operand.size() == count) return &operand[i];
-  return operand.size() == 1 ? &operand[0] : nullptr;
-}
-
-Result fold_binary(const std::string& op, const Operands& operands, std::size_t count) {
-  const auto& rule = binary_operators().at(op);
-  Integers out(count);
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto* first = at(operands.elements[0], i, count);
-    if (first == nullptr) return std::nullopt;
-    Scalar sum = *first;
-    for (std::size_t k = 1; k < operands.elements.size() && sum; ++k) {
-      const auto* next = at(operands.elements[k], i, count);
-      sum = next == nullptr ? Scalar() : rule(*sum, *next);
-    }
-    if (!sum) return std::nullopt;
-    out[i] = *sum;
+/// Floats cast to integers, as older exporters do with shapes; none if one is out of range.
+Integers truncated(const TensorProto& tensor) {
+  std::vector<double> numbers;
+  if (tensor.data_type() == TensorProto::DOUBLE) {
+    numbers = onnx::ParseData<double>(&tensor);
+  } else {
+    const std::vector<float> narrow = onnx::ParseData<float>(&tensor);
+    numbers.assign(narrow.begin(), narrow.end());
+  }
+  Integers out;
+  for (const double number : numbers) {
+    if (!(number > -9.0e15 && number < 9.0e15)) return {};
+    out.push_back(static_cast<std::int64_t>(number));
   }
   return out;
 }
 
-Result fold_where(const Operands& operands, std::size_t count) {
-  if (operands.elements.size() != 3) return std::nullopt;
-  Integers out(count);
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto* condition = at(operands.elements[0], i, count);
-    const auto* yes = at(operands.elements[1], i, count);
-    const auto* no = at(operands.elements[2], i, count);
-    if (condition == nullptr || yes == nullptr || no == nullptr) return std::nullopt;
-    out[i] = *condition != 0 ? *yes : *no;
+// Wrapping arithmetic through unsigned: hostile files must not overflow.
+std::int64_t wrap(std::uint64_t number) { return static_cast<std::int64_t>(number); }
+std::uint64_t bits(std::int64_t number) { return static_cast<std::uint64_t>(number); }
+
+using Scalar = std::optional<std::int64_t>;
+using Binary = Scalar (*)(std::int64_t, std::int64_t);
+
+/// Element-wise operators: nullopt where the result is not defined. Integer division truncates; Mod has the sign of the divisor.
+Binary binary_operator(const std::string& op) {
+  static const std::map<std::string, Binary> table = {
+      {"Add", [](std::int64_t a, std::int64_t b) -> Scalar { return wrap(bits(a) + bits(b)); }},
+      {"Sub", [](std::int64_t a, std::int64_t b) -> Scalar { return wrap(bits(a) - bits(b)); }},
+      {"Mul", [](std::int64_t a, std::int64_t b) -> Scalar { return wrap(bits(a) * bits(b)); }},
+      {"Div", [](std::int64_t a, std::int64_t b) -> Scalar {
+         if (b == 0) return std::nullopt;
+         return b == -1 ? wrap(0 - bits(a)) : a / b;
+       }},
+      {"Mod", [](std::int64_t a, std::int64_t b) -> Scalar {
+         if (b == 0) return std::nullopt;
+         const std::int64_t rest = b == -1 ? 0 : a % b;
+         return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
+       }},
+      {"Min", [](std::int64_t a, std::int64_t b) -> Scalar { return std::min(a, b); }},
+      {"Max", [](std::int64_t a, std::int64_t b) -> Scalar { return std::max(a, b); }},
+      {"Equal", [](std::int64_t a, std::int64_t b) -> Scalar { return a == b; }},
+      {"Less", [](std::int64_t a, std::int64_t b) -> Scalar { return a < b; }},
+      {"LessOrEqual", [](std::int64_t a, std::int64_t b) -> Scalar { return a <= b; }},
+      {"Greater", [](std::int64_t a, std::int64_t b) -> Scalar { return a > b; }},
+      {"GreaterOrEqual", [](std::int64_t a, std::int64_t b) -> Scalar { return a >= b; }},
+      {"And", [](std::int64_t a, std::int64_t b) -> Scalar { return a != 0 && b != 0; }},
+      {"Or", [](std::int64_t a, std::int64_t b) -> Scalar { return a != 0 || b != 0; }},
+      {"Xor", [](std::int64_t a, std::int64_t b) -> Scalar { return (a != 0) != (b != 0); }},
+  };
+  const auto found = table.find(op);
+  return found == table.end() ? nullptr : found->second;
+}
+
+/// The element of `operand` that numpy's broadcasting puts at position `i` of a result of shape `shape`.
+std::int64_t broadcast(const SmallTensor& operand, const Integers& shape, std::int64_t i) {
+  std::int64_t position = 0, stride = 1;
+  for (std::size_t back = 1; back <= shape.size(); ++back) {
+    const std::int64_t extent = shape[shape.size() - back];
+    const std::int64_t at = i % extent;
+    i /= extent;
+    if (back > operand.shape.size()) continue;
+    const std::int64_t own = operand.shape[operand.shape.size() - back];
+    if (own != 1) position += at * stride;
+    stride *= own;
   }
+  return operand.elements[static_cast<std::size_t>(position)];
+}
+
+Folded fold_binary(Binary rule, const std::vector<SmallTensor>& operands, const Integers& shape, std::int64_t count) {
+  Integers out;
+  for (std::int64_t i = 0; i < count; ++i) {
+    Scalar sum = broadcast(operands[0], shape, i);
+    for (std::size_t k = 1; k < operands.size() && sum; ++k) sum = rule(*sum, broadcast(operands[k], shape, i));
+    if (!sum) return std::nullopt;
+    out.push_back(*sum);
+  }
+  return out;
+}
+
+Folded fold_where(const std::vector<SmallTensor>& operands, const Integers& shape, std::int64_t count) {
+  Integers out;
+  for (std::int64_t i = 0; i < count; ++i)
+    out.push_back(broadcast(operands[broadcast(operands[0], shape, i) != 0 ? 1 : 2], shape, i));
   return out;
 }
 
 /// Reductions to one element; the axes do not matter then.
-Result fold_reduce(const std::string& op, const Integers& all, std::size_t count) {
+Folded fold_reduce(const std::string& op, const Integers& all, std::int64_t count) {
   if (count != 1 || all.empty()) return std::nullopt;
-  const std::string name = op == "ReduceProd" ? "Mul" : op == "ReduceSum" ? "Add" : op == "ReduceMax" ? "Max" : "Min";
-  const auto& rule = binary_operators().at(name);
+  const Binary rule = binary_operator(op == "ReduceProd" ? "Mul" : op == "ReduceSum" ? "Add" : op == "ReduceMax" ? "Max" : "Min");
   std::int64_t sum = all[0];
   for (std::size_t i = 1; i < all.size(); ++i) sum = *rule(sum, all[i]);
   return Integers{sum};
 }
 
-Result fold_range(const Operands& operands, std::size_t count) {
-  if (operands.elements.size() != 3 || operands.elements[0].size() != 1 || operands.elements[2].size() != 1) return std::nullopt;
-  Integers out(count);
-  for (std::size_t i = 0; i < count; ++i)
-    out[i] = wrap(static_cast<std::uint64_t>(operands.elements[0][0]) + i * static_cast<std::uint64_t>(operands.elements[2][0]));
+Folded fold_range(const std::vector<SmallTensor>& operands, std::int64_t count) {
+  Integers out;
+  for (std::int64_t i = 0; i < count; ++i)
+    out.push_back(wrap(bits(operands[0].elements[0]) + bits(i) * bits(operands[2].elements[0])));
   return out;
 }
 
-/// Operators that keep the elements and change the shape.
-bool keeps_elements(const std::string& op) {
-  static const std::unordered_set<std::string> names = {"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Cast"};
-  return names.count(op) != 0;
+Folded fold_unary(const std::string& op, Integers elements) {
+  for (auto& number : elements) number = op == "Not" ? static_cast<std::int64_t>(number == 0) : wrap(0 - bits(number));
+  return elements;
 }
 
-bool is_reduction(const std::string& op) {
-  return op == "ReduceProd" || op == "ReduceSum" || op == "ReduceMax" || op == "ReduceMin";
+bool is_one_of(const std::string& op, std::initializer_list<const char*> names) {
+  return std::any_of(names.begin(), names.end(), [&](const char* name) { return op == name; });
 }
 
-Result fold_elements(const onnx::NodeProto& node, const Operands& operands, std::size_t count) {
+/// The inputs that are data; the others say how to move it and were used by type inference already.
+Folded fold_elements(const onnx::NodeProto& node, const std::vector<SmallTensor>& operands, const Integers& shape, std::int64_t count) {
   const std::string& op = node.op_type();
-  if (operands.elements.empty()) return std::nullopt;
-  const Integers& first = operands.elements[0];
-  if (keeps_elements(op)) return first.size() == count ? Result(first) : std::nullopt;
+  if (operands.empty()) return std::nullopt;
+  if (count == 0) return Integers();
+  const Integers& first = operands[0].elements;
+  if (is_one_of(op, {"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Cast"})) return first;
   if (op == "Mod" && node.attribute_size() > 0 && node.attribute(0).i() != 0) return std::nullopt;  // fmod: another sign rule
-  if (binary_operators().count(op) != 0) return fold_binary(op, operands, count);
-  if (is_reduction(op)) return fold_reduce(op, first, count);
-  if (op == "Where") return fold_where(operands, count);
+  if (const Binary rule = binary_operator(op)) return fold_binary(rule, operands, shape, count);
+  if (is_one_of(op, {"ReduceProd", "ReduceSum", "ReduceMax", "ReduceMin"})) return fold_reduce(op, first, count);
+  if (op == "Where") return fold_where(operands, shape, count);
   if (op == "Range") return fold_range(operands, count);
-  if (op == "Expand" && first.size() == 1) return Integers(count, first[0]);
-  if (op == "Not" || op == "Neg") {
-    Integers out(first);
-    for (auto& number : out) number = op == "Not" ? static_cast<std::int64_t>(number == 0) : wrap(0 - static_cast<std::uint64_t>(number));
-    return out;
-  }
-  return std::nullopt;
+  if (op == "Not" || op == "Neg") return fold_unary(op, first);
+  if (op == "Expand") return fold_binary(binary_operator("Add"), {operands[0]}, shape, count);
+  return fold_move(node, operands, shape, count);
 }
 
 /// Shape and Size need the type of their input only.
-Result fold_shape(const onnx::NodeProto& node, const FlatModel& known) {
+Folded fold_shape(const onnx::NodeProto& node, const FlatModel& known) {
   if (node.op_type() != "Shape" && node.op_type() != "Size") return std::nullopt;
   const onnx::TypeProto& type = *known.types.at(node.input(0));
   const std::int64_t count = element_count(type);
@@ -219,15 +233,19 @@ std::optional<TensorProto> fold_shape_arithmetic(const onnx::NodeProto& node, co
   Integers shape;
   for (const auto& dim : output.tensor_type().shape().dim()) shape.push_back(dim.dim_value());
   if (const auto extents = fold_shape(node, known)) return make_tensor(elem_type, shape, *extents);
-  Operands operands;
+  std::vector<SmallTensor> operands;
   for (const auto& name : node.input()) {
-    if (name.empty()) continue;
+    if (name.empty()) return std::nullopt;
     const auto constant = known.constants.find(name);
-    if (constant == known.constants.end() || !is_integer(constant->second->data_type())) return std::nullopt;
-    if (element_count(*known.types.at(name)) > kFoldLimit) return std::nullopt;
-    operands.elements.push_back(integers_of(*constant->second));
+    if (constant == known.constants.end()) return std::nullopt;
+    const bool is_cast = node.op_type() == "Cast" && is_real(constant->second->data_type());
+    if (!is_cast && !is_integer(constant->second->data_type())) return std::nullopt;
+    const std::int64_t elements = element_count(*known.types.at(name));
+    if (elements < 0 || elements > kFoldLimit) return std::nullopt;
+    operands.push_back({{constant->second->dims().begin(), constant->second->dims().end()}, is_cast ? truncated(*constant->second) : integers_of(*constant->second)});
+    if (static_cast<std::int64_t>(operands.back().elements.size()) != elements) return std::nullopt;
   }
-  const Result elements = fold_elements(node, operands, static_cast<std::size_t>(count));
+  const Folded elements = fold_elements(node, operands, shape, count);
   if (!elements || static_cast<std::int64_t>(elements->size()) != count) return std::nullopt;
   return make_tensor(elem_type, shape, *elements);
 }

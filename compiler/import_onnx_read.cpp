@@ -7,6 +7,7 @@
 #include <onnx/checker.h>
 #include <onnx/common/constants.h>
 
+#include <algorithm>
 #include <fstream>
 #include <limits>
 
@@ -84,7 +85,8 @@ void join_default_domain(google::protobuf::RepeatedPtrField<onnx::OperatorSetIdP
       *others.Add() = entry;
   }
   imports.Swap(&others);
-  if (version == 0) return;
+  if (version == 0 && imports.empty()) return;
+  if (version == 0) version = kTargetOpset;  // only operators of other domains: those say what they are
   auto* entry = imports.Add();
   entry->set_domain("");
   entry->set_version(version);
@@ -179,6 +181,32 @@ void load_external(onnx::GraphProto& graph, const std::filesystem::path& folder)
     }
 }
 
+/// The checker's text without its context, which our message states better.
+std::string one_line(const std::string& text) {
+  std::string line = text.substr(0, text.find("\n\n==> Context"));
+  std::replace(line.begin(), line.end(), '\n', ' ');
+  return printable(line, 600);
+}
+
+/// Finds the nodes that the checker minds, so that the message can name them; no exception if it is not about a node.
+void check_nodes(const onnx::ModelProto& model, const std::vector<int>& positions) {
+  onnx::checker::CheckerContext context;
+  context.set_ir_version(static_cast<int>(model.ir_version()));
+  std::unordered_map<std::string, int> versions;
+  for (const auto& entry : model.opset_import()) versions[entry.domain()] = static_cast<int>(entry.version());
+  context.set_opset_imports(versions);
+  ErrorList errors;
+  for (int i = 0; i < model.graph().node_size(); ++i) {
+    const auto& node = model.graph().node(i);
+    try {
+      onnx::checker::check_node(node, context, onnx::checker::LexicalScopeContext());
+    } catch (const std::exception& error) {
+      errors.add(node_message({node.name(), node.op_type(), positions[static_cast<std::size_t>(i)]}, one_line(error.what())));
+    }
+  }
+  errors.throw_if_any();
+}
+
 }  // namespace
 
 int opset_of(const onnx::ModelProto& model) {
@@ -201,11 +229,13 @@ onnx::ModelProto read_model(const std::filesystem::path& path) {
   return model;
 }
 
-void check(const onnx::ModelProto& model) {
+void check(const onnx::ModelProto& model, const std::vector<int>& positions) {
   try {
     onnx::checker::check_model(model, /*full_check=*/false, /*skip_opset_compatibility_check=*/true);
+    return;
   } catch (const std::exception& error) {
-    throw UserError(fmt::format("is not a valid ONNX model: {}", printable(error.what(), 1000)));
+    check_nodes(model, positions);
+    throw UserError(fmt::format("is not a valid ONNX model: {}", one_line(error.what())));
   }
 }
 

@@ -5,7 +5,7 @@
 //   sort_nodes        topological order; cycles and dangling names are errors   import_onnx_sort.cpp
 //   check             ONNX's own checker                                        import_onnx_read.cpp
 //   bind_dimensions   symbolic extents of the inputs -> numbers                 import_onnx_dims.cpp
-//   flatten           node by node: one opset version, types, folded shapes     import_onnx_flatten.cpp (convert, fold)
+//   flatten           node by node: one opset version, types, folded shapes     import_onnx_flatten.cpp (convert, fold, fold_move)
 //   build_graph       -> Graph                                                  import_onnx_graph.cpp
 //   recognise_loss    which output is the loss, which input the label           import_onnx_loss.cpp
 #pragma once
@@ -42,7 +42,8 @@ void inline_functions(onnx::ModelProto& model);
 /// Sorts graph.node() stably and returns, per node of the new order, the old position.
 std::vector<int> sort_nodes(onnx::GraphProto& graph);
 
-void check(const onnx::ModelProto& model);
+/// `positions`: per node the index that its messages show.
+void check(const onnx::ModelProto& model, const std::vector<int>& positions);
 
 void bind_dimensions(onnx::GraphProto& graph, const ImportOptions& options);
 
@@ -70,7 +71,7 @@ struct FlatModel {
   }
 };
 
-/// `positions`: per node the index that its messages show. `model` must outlive the result.
+/// `model` must outlive the result.
 FlatModel flatten(onnx::ModelProto& model, const std::vector<int>& positions);
 
 /// What a single node was rewritten to: new nodes in topological order and new known tensors. Names that the node did not have carry
@@ -94,6 +95,14 @@ std::optional<Rewrite> expand_function(const onnx::NodeProto& node, const FlatMo
 std::optional<onnx::TensorProto> fold_shape_arithmetic(const onnx::NodeProto& node, const FlatModel& known,
                                                        const onnx::TypeProto& output);
 constexpr std::int64_t kFoldLimit = 1024;  // elements
+
+struct SmallTensor {
+  std::vector<std::int64_t> shape, elements;  // row-major
+};
+
+/// The part of fold_shape_arithmetic() that moves elements: Gather, Slice, Transpose, Concat. `shape` and `count` are the output's.
+std::optional<std::vector<std::int64_t>> fold_move(const onnx::NodeProto& node, const std::vector<SmallTensor>& operands,
+                                                   const std::vector<std::int64_t>& shape, std::int64_t count);
 
 /// Elements of an integer or boolean tensor.
 std::vector<std::int64_t> integers_of(const onnx::TensorProto& tensor);
