@@ -1,0 +1,34 @@
+// Greedy placement; internal to plan_offsets. Cheap (each conflicting pair is looked at once an order) and
+// often optimal.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "passes/plan_model.h"
+
+namespace tinytc::planning {
+
+// Sizes of the greedy effort. The first orders always run; the repair rounds stop when this many conflicting
+// pairs were visited.
+inline constexpr std::int64_t greedy_pair_budget = 20'000'000;
+
+struct Placement {
+  std::vector<std::int64_t> offsets;  // bytes, per item of the model
+  std::int64_t peak = 0;
+};
+
+std::int64_t peak_of(const Model& model, const std::vector<std::int64_t>& offsets);
+
+// Lowest offset for item i that is compatible with every conflicting item whose offset is already >= 0.
+std::int64_t first_fit(const Model& model, const std::vector<std::int64_t>& offsets, int i);
+
+// Places the items in the given order, each at its first fit.
+Placement place_in_order(const Model& model, const std::vector<int>& order);
+
+// Tries several orders (by size, area, lifetime, crowdedness, time), then repairs the best: items that end
+// above `target` move to the front of the order, again and again ("squeaky wheel optimization", Joslin and
+// Clements 1999). Stops at the first placement whose peak is at most `target`.
+Placement greedy_placement(const Model& model, std::int64_t target);
+
+}  // namespace tinytc::planning
