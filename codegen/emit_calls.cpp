@@ -86,10 +86,12 @@ std::string CallWriter::argument_text(const Argument& argument, Function& functi
       function.constants += shape_constant(name, argument);
       return name;
     }
-    case Kind::object: {
+    case Kind::object:
+    case Kind::call: {
       std::vector<std::string> parts;
       for (const Argument& part : argument.parts) parts.push_back(argument_text(part, function));
-      return fmt::format("{}{{{}}}", argument.text, fmt::join(parts, ", "));
+      const char* form = argument.kind == Kind::object ? "{}{{{}}}" : "{}({})";
+      return fmt::format(fmt::runtime(form), argument.text, fmt::join(parts, ", "));
     }
   }
   throw InternalError("unknown kind of argument");

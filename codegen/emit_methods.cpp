@@ -137,8 +137,9 @@ std::string randomize_method(const EmitContext& context) {
     if (bound == context.options.initial_bounds.end()) continue;
     for (const Buffer& buffer : context.program.buffers)
       if (buffer.storage == Storage::persistent && buffer.name == name)
-        text += fmt::format("  fill_uniform(at<float>(persistent_, {}), {}, {}F, seed, {}U);\n", buffer.offset,
-                            element_count(buffer.type.shape), static_cast<float>(bound->second), stream);
+        text += fmt::format("  fill_uniform(ElementwiseShape{{{}}}, random_bits(seed, {}U), -{}, {}, at<float>(persistent_, {}));\n",
+                            element_count(buffer.type.shape), stream, number_literal(bound->second, DType::f32),
+                            number_literal(bound->second, DType::f32), buffer.offset);
   }
   return text + (context.options.initial_bounds.empty() ? "  static_cast<void>(seed);\n}\n\n" : "}\n\n");
 }

@@ -67,7 +67,7 @@ std::vector<std::string> headers_of(const EmitContext& context) {
   std::vector<std::string> headers = context.calls.headers();
   headers.insert(headers.begin(), {"runtime/base.h", "runtime/entry.h"});
   if (has_entry(context, Entry::train_step) || has_entry(context, Entry::accumulate))
-    headers.insert(headers.end(), {"runtime/checkpoint.h", "runtime/initialize.h"});
+    headers.insert(headers.end(), {"runtime/checkpoint.h", "runtime/random.h"});
   return headers;
 }
 

@@ -47,6 +47,25 @@ ValueId GradientContext::emit(const std::string& op, std::vector<ValueId> inputs
   return emit_all(op, std::move(inputs), 1, std::move(attributes)).front();
 }
 
+ValueId GradientContext::forward_output(int i) {
+  const auto wanted = static_cast<std::size_t>(i);
+  Node& forward = graph.nodes[index_];
+  if (forward.outputs.size() <= wanted) forward.outputs.resize(wanted + 1, no_value);
+  if (forward.outputs[wanted] == no_value) {
+    const std::vector<TensorType> types = infer_types(graph, forward);
+    require(types.size() > wanted, forward.op->name + ": its rule has no such output");
+    forward.outputs[wanted] = add_value(graph, {fmt::format("{}/{}{}", forward.location.node, forward.op->name, i), types[wanted]});
+  }
+  node.outputs = forward.outputs;
+  return forward.outputs[wanted];
+}
+
+void GradientContext::with_attributes(Attributes attributes, void (*rule)(GradientContext&)) {
+  std::swap(node.attributes, attributes);
+  rule(*this);
+  std::swap(node.attributes, attributes);
+}
+
 ValueId GradientContext::scalar(double number, ValueId like) {
   return add_constant(graph, "scalar", graph.type(like).dtype, {}, {number});
 }

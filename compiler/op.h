@@ -40,10 +40,10 @@ class TypeContext {
 /// What a gradient rule sees; it appends nodes to the graph.
 class GradientContext {
  public:
-  GradientContext(Graph& of, const Node& at, std::vector<ValueId> output_gradients, std::vector<bool> needed)
-      : graph(of), node(at), output_gradients_(std::move(output_gradients)), needed_(std::move(needed)) {}
+  GradientContext(Graph& of, std::size_t index, std::vector<ValueId> output_gradients, std::vector<bool> needed)
+      : graph(of), node(of.nodes[index]), index_(index), output_gradients_(std::move(output_gradients)), needed_(std::move(needed)) {}
   Graph& graph;
-  const Node node;  // a copy: the graph's vector grows meanwhile
+  Node node;  // a copy: the graph's vector grows meanwhile
 
   ValueId input(int i) const { return node.inputs[static_cast<std::size_t>(i)]; }
   ValueId output(int i = 0) const { return node.outputs[static_cast<std::size_t>(i)]; }
@@ -58,6 +58,10 @@ class GradientContext {
   ValueId emit(const std::string& op, std::vector<ValueId> inputs, Attributes attributes = {});
   /// The same with `count` outputs.
   std::vector<ValueId> emit_all(const std::string& op, std::vector<ValueId> inputs, int count, Attributes attributes = {});
+  /// Output i of the forward node, which is made to compute it if nobody wanted it so far (the argmax of a pooling).
+  ValueId forward_output(int i);
+  /// Applies another rule as if the node had these attributes.
+  void with_attributes(Attributes attributes, void (*rule)(GradientContext&));
   /// A scalar constant of the dtype of `like`.
   ValueId scalar(double number, ValueId like);
   /// Sums `gradient` over what broadcasting repeated, so that it gets the shape of `operand`.
@@ -65,6 +69,7 @@ class GradientContext {
   const std::vector<ValueId>& input_gradients() const { return input_gradients_; }
 
  private:
+  std::size_t index_;  // of the node in the graph
   std::vector<ValueId> output_gradients_;
   std::vector<bool> needed_;
   std::vector<ValueId> input_gradients_;
@@ -88,6 +93,8 @@ class LowerContext {
   const Attributes& attributes() const { return node.attributes; }
   bool is_constant(int i) const { return graph.value(node.inputs[static_cast<std::size_t>(i)]).role == Role::constant; }
 
+  /// The same place with another node, e.g. one with completed attributes; `node` must outlive the result.
+  LowerContext with_node(const Node& other) { return LowerContext(graph, other, program_, calls_, buffer_of_); }
   Argument in(int i) const;       // a null pointer when the optional input is absent
   Argument out(int i = 0) const;  // a null pointer when nobody wants the output
   Argument update(int output) const;            // read and written: the output shares its buffer with an input (OpDef::updates)
@@ -180,10 +187,10 @@ struct OpDef {
   bool may_view = false;    // its output may share the elements of input 0
   std::vector<int> bias_inputs = {};       // inputs that are only added: what `--train bias` selects
   std::vector<int> statistic_inputs = {};  // inputs that training never descends on (running mean and variance)
+  bool is_public = true;  // an ONNX operator; false: made by passes
   /// Optimizers only: the Sink that performs the update. Inputs of an optimizer are (gradient, tensor, others...), outputs are the new
   /// tensor and states; `tensor_input` is the index of the tensor in the node at hand (1, or later when it is fused).
   std::function<Argument(const LowerContext&, int tensor_input)> make_sink = nullptr;
-  bool is_public = true;    // an ONNX operator; false: made by passes
 };
 
 /// The row of an operator; null if there is none.

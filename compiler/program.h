@@ -45,6 +45,7 @@ struct Argument {
     literal,  // `text` as it stands
     shape,    // a constant of the struct `text` with `fields`
     object,   // text{parts...}
+    call,     // text(parts...)
   };
   Kind kind = Kind::literal;
   BufferId buffer = no_buffer;

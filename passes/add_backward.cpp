@@ -20,7 +20,7 @@ class Differentiation {
     gradient_[index(graph_.loss)] =
         add_constant(graph_, "one", graph_.type(graph_.loss).dtype, graph_.shape(graph_.loss), {1.0});
     const std::size_t forward_nodes = graph_.nodes.size();
-    for (std::size_t n = forward_nodes; n-- > 0;) visit(graph_.nodes[n]);
+    for (std::size_t n = forward_nodes; n-- > 0;) visit(n);
     errors_.throw_if_any();
     std::vector<ParameterGradient> result;
     for (std::size_t i = 0; i < needed_.size(); ++i)
@@ -42,7 +42,8 @@ class Differentiation {
     }
   }
 
-  void visit(const Node& node) {
+  void visit(std::size_t n) {
+    const Node& node = graph_.nodes[n];
     std::vector<ValueId> outputs;
     bool reached = false;
     for (ValueId id : node.outputs) {
@@ -61,7 +62,7 @@ class Differentiation {
                                "train only tensors behind it, e.g. --train last:1"));
       return;
     }
-    GradientContext context(graph_, node, std::move(outputs), std::move(needed));
+    GradientContext context(graph_, n, std::move(outputs), std::move(needed));
     context.node.op->gradient(context);
     for (std::size_t i = 0; i < context.input_gradients().size(); ++i)
       if (context.needs(static_cast<int>(i))) add(context.node.inputs[i], context.input_gradients()[i], context.node.location);

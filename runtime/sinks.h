@@ -140,6 +140,12 @@ TINYTC_INLINE void apply_sink(const ElementwiseShape& shape, Sink sink, const T*
   for (int i = 0; i < shape.count; ++i) sink(i, gradient[i]);
 }
 
+/// The same with `scale * gradient`: the mean over several steps.
+template <typename T, typename Sink>
+TINYTC_INLINE void apply_scaled_sink(const ElementwiseShape& shape, Sink sink, const T* gradient, T scale) {
+  for (int i = 0; i < shape.count; ++i) sink(i, rounded(scale * gradient[i]));
+}
+
 }  // namespace tinytc
 
 #endif  // TINYTC_RUNTIME_SINKS_H

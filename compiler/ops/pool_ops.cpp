@@ -1,0 +1,169 @@
+// MaxPool, AveragePool, GlobalMaxPool, GlobalAveragePool and their gradients. 1-D and 2-D; kernels take channels-last activations.
+//
+// MaxPool has a third output beside ONNX's two, the position of the maximum in its window, which the gradient asks for. Internal rows:
+// MaxPoolGrad(dy, argmax), AveragePoolGrad(dy), with the pool's attributes, `input_shape` ([N,C,spatial...]) and `is_global`.
+#include "compiler/op_table.h"
+#include "compiler/ops/rules.h"
+#include "compiler/ops/spatial.h"
+#include "runtime/pool2d.h"
+
+namespace tinytc {
+
+namespace {
+
+Window pool_window(const Attributes& attributes, const Shape& input) {
+  if (input.size() != 3 && input.size() != 4) throw UserError("pooling needs an input of rank 3 or 4");
+  if (attributes.get_int("is_global", 0) != 0) {
+    Attributes plain;
+    return window_of(plain, input, Shape(input.begin() + 2, input.end()));
+  }
+  Attributes window = attributes;
+  window.erase("group");
+  return window_of(window, input, attributes.get_ints("kernel_shape", {}));
+}
+
+Window forward_window(const Attributes& attributes, const Shape& input) {
+  return pool_window(attributes, channels_first(input, attributes));
+}
+
+Attributes global(Attributes attributes) {
+  attributes.set("is_global", std::int64_t{1});
+  return attributes;
+}
+
+Pool2dShape pool_shape(const Window& w, const Attributes& attributes) {
+  Pool2dShape s{};
+  s.batch = to_int(w.batch), s.in_h = to_int(w.in_h), s.in_w = to_int(w.in_w), s.channels = to_int(w.in_c);
+  s.out_h = to_int(w.out_h), s.out_w = to_int(w.out_w), s.kernel_h = to_int(w.kernel_h), s.kernel_w = to_int(w.kernel_w);
+  s.stride_h = to_int(w.stride_h), s.stride_w = to_int(w.stride_w), s.dilation_h = to_int(w.dilation_h), s.dilation_w = to_int(w.dilation_w);
+  s.pad_top = to_int(w.pad_top), s.pad_left = to_int(w.pad_left), s.pad_bottom = to_int(w.pad_bottom), s.pad_right = to_int(w.pad_right);
+  s.count_include_pad = attributes.get_int("count_include_pad", 0) != 0 ? 1 : 0;
+  return s;
+}
+
+DType argmax_type(const Window& w) { return w.kernel_h * w.kernel_w <= 256 ? DType::u8 : DType::i32; }
+
+std::vector<TensorType> infer_pool(const TypeContext& context) {
+  rules::require_float(context);
+  const Shape input = channels_first(context.shape(0), context.attributes());
+  const Window w = at_node(context, [&] { return pool_window(context.attributes(), input); });
+  const Shape output = in_layout(window_output(w, w.in_c, input.size()), context.attributes());
+  if (context.output_count() > 1 && context.node.outputs[1] != no_value)
+    context.fail("its output Indices is used", "only the maxima themselves are supported");
+  return {{context.input(0).dtype, output}, {DType::i64, output}, {argmax_type(w), output}};
+}
+
+/// Global pools: the same rules with the window as large as the input.
+template <typename Rule>
+auto as_global(Rule rule) {
+  return [rule](const TypeContext& context) {
+    Node node = context.node;
+    node.attributes = global(node.attributes);
+    return rule(TypeContext(context.graph, node));
+  };
+}
+
+void require_channels_last(const LowerContext& context) {
+  require(is_channels_last(context.attributes()), describe(context.node.location) + ": no layout was chosen");
+}
+
+/// Null, typed like the argmax, when nobody wants it.
+Argument argmax_argument(const LowerContext& context, const Window& w) {
+  if (context.has_output(2)) return context.out(2);
+  return literal("static_cast<" + std::string(cpp_type_of(argmax_type(w))) + "*>(nullptr)");
+}
+
+void lower_max_pool(LowerContext& context) {
+  require_channels_last(context);
+  const Window w = forward_window(context.attributes(), context.input_shape(0));
+  const Pool2dShape s = pool_shape(w, context.attributes());
+  context.call("runtime/pool2d.h", "max_pool2d",
+               {shape_argument("Pool2dShape", s), context.in(0), context.out(0), argmax_argument(context, w)}, 0,
+               {{0, 0, max_pool2d_lead_x(s)}});
+}
+
+void lower_average_pool(LowerContext& context) {
+  require_channels_last(context);
+  const Pool2dShape s = pool_shape(forward_window(context.attributes(), context.input_shape(0)), context.attributes());
+  context.call("runtime/pool2d.h", "average_pool2d", {shape_argument("Pool2dShape", s), context.in(0), context.out(0)}, 0,
+               {{0, 0, average_pool2d_lead_x(s)}});
+}
+
+template <void (*rule)(LowerContext&)>
+void lower_global(LowerContext& context) {
+  Node node = context.node;
+  node.attributes = global(node.attributes);
+  LowerContext completed = context.with_node(node);
+  rule(completed);
+}
+
+Attributes gradient_attributes(const GradientContext& context) {
+  Attributes attributes = context.node.attributes;
+  attributes.set("input_shape", channels_first(context.type(context.input(0)).shape, attributes));
+  return attributes;
+}
+
+void gradient_of_max_pool(GradientContext& context) {
+  const ValueId argmax = context.forward_output(2);
+  context.set_gradient(0, context.emit("MaxPoolGrad", {context.output_gradient(), argmax}, gradient_attributes(context)));
+}
+
+void gradient_of_average_pool(GradientContext& context) {
+  context.set_gradient(0, context.emit("AveragePoolGrad", {context.output_gradient()}, gradient_attributes(context)));
+}
+
+template <void (*rule)(GradientContext&)>
+void gradient_of_global(GradientContext& context) {
+  context.with_attributes(global(context.node.attributes), rule);
+}
+
+std::vector<TensorType> infer_pool_grad(const TypeContext& context) {
+  rules::require_float(context);
+  return {{context.input(0).dtype, in_layout(context.attributes().get_ints("input_shape", {}), context.attributes())}};
+}
+
+void lower_max_pool_grad(LowerContext& context) {
+  require_channels_last(context);
+  const Window w = pool_window(context.attributes(), context.attributes().get_ints("input_shape", {}));
+  context.call("runtime/pool2d.h", "max_pool2d_grad",
+               {shape_argument("Pool2dShape", pool_shape(w, context.attributes())), context.in(0), context.in(1), context.out()});
+}
+
+void lower_average_pool_grad(LowerContext& context) {
+  require_channels_last(context);
+  const Window w = pool_window(context.attributes(), context.attributes().get_ints("input_shape", {}));
+  context.call("runtime/pool2d.h", "average_pool2d_grad",
+               {shape_argument("Pool2dShape", pool_shape(w, context.attributes())), context.in(0), context.out()});
+}
+
+}  // namespace
+
+OpRows pool_ops() {
+  const LayoutRule max_layout{.spatial_inputs = {0}, .spatial_outputs = {0, 2}};
+  const LayoutRule average_layout{.spatial_inputs = {0}, .spatial_outputs = {0}};
+  return {
+      {.name = "MaxPool", .max_outputs = 3, .infer = infer_pool, .gradient = gradient_of_max_pool, .lower = lower_max_pool, .layout = max_layout},
+      {.name = "GlobalMaxPool",
+       .max_outputs = 3,
+       .infer = as_global(infer_pool),
+       .gradient = gradient_of_global<gradient_of_max_pool>,
+       .lower = lower_global<lower_max_pool>,
+       .layout = max_layout},
+      {.name = "MaxPoolGrad",
+       .min_inputs = 2,
+       .max_inputs = 2,
+       .infer = infer_pool_grad,
+       .lower = lower_max_pool_grad,
+       .layout = {.spatial_inputs = {0, 1}, .spatial_outputs = {0}},
+       .is_public = false},
+      {.name = "AveragePool", .infer = infer_pool, .gradient = gradient_of_average_pool, .lower = lower_average_pool, .layout = average_layout},
+      {.name = "GlobalAveragePool",
+       .infer = as_global(infer_pool),
+       .gradient = gradient_of_global<gradient_of_average_pool>,
+       .lower = lower_global<lower_average_pool>,
+       .layout = average_layout},
+      {.name = "AveragePoolGrad", .infer = infer_pool_grad, .lower = lower_average_pool_grad, .layout = average_layout, .is_public = false},
+  };
+}
+
+}  // namespace tinytc
