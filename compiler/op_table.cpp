@@ -14,6 +14,7 @@ constexpr Family families[] = {
     gemm_ops,
     movement_ops,
     optimizer_ops,
+    pool_ops,
     reduce_ops,
     slice_ops,
     unary_ops,

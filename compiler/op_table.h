@@ -12,6 +12,7 @@ OpRows convolution_ops();
 OpRows gemm_ops();
 OpRows movement_ops();
 OpRows optimizer_ops();
+OpRows pool_ops();
 OpRows reduce_ops();
 OpRows slice_ops();
 OpRows unary_ops();
