@@ -78,8 +78,8 @@ inline T math_expm1(T x) {
   if (x > exp_overflow(x)) return infinity<T>();
   if (x < static_cast<T>(-50)) return static_cast<T>(-1);
   const ExpParts<T> parts = exp_parts(x);
-  if (parts.exponent == 0) return parts.grown;
-  const T half_scale = power_of_two(x, parts.exponent - 1);  // half: 2^exponent itself may be out of range
+  if (parts.exponent == 0) return copy_sign(parts.grown, x);  // -0 stays -0
+  const T half_scale = power_of_two(x, parts.exponent - 1);   // half: 2^exponent itself may be out of range
   const T half_result = mul_add(half_scale - static_cast<T>(0.5), half_scale, parts.grown);
   return half_result + half_result;
 }
@@ -179,7 +179,7 @@ inline float math_erf(float x) {
     const float z = rounded(x * x);
     const float high = mul_add(-0.00080168643f, z, 7.875875e-05f);
     const float tail = horner(z, high, 0.0051890872f, -0.026854211f, 0.11283594f, -0.37612626f);
-    return mul_add(mul_add(x, x, 0.12837917f), rounded(x * z), tail);
+    return copy_sign(mul_add(mul_add(x, x, 0.12837917f), rounded(x * z), tail), x);  // -0 stays -0
   }
   if (!(a < 4.0f)) return a == a ? copy_sign(1.0f, x) : x;
   const float high = horner(a, -1.6371514e-06f, 4.605804e-05f, -0.00059680565f, 0.004759596f, -0.026421135f);

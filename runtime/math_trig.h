@@ -114,6 +114,7 @@ TINYTC_INLINE double trig_limit(double) { return 1048576.0; }
 /// sin x and cos x. Largest error over all floats 2.8 ULP. In double |x| <= 2^20, NaN beyond.
 template <typename T>
 inline T math_sin(T x) {
+  if (x == 0) return x;  // -0 stays -0
   if (!(math_abs(x) <= trig_limit(x))) return not_a_number<T>();
   const QuarterTurn<T> turn = quarter_turn(x);
   return sin_of_turn(turn.quadrant, turn.rest);

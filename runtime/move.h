@@ -62,16 +62,21 @@ TINYTC_INLINE void copy(const CopyShape& shape, const T* x, T* y) {
 
 /// One more than the largest distance by which a written position runs ahead of a position that is read
 /// later. The step before one whose index in dimension d is not 0 and in all later dimensions is 0 has one
-/// less there and the last index in the later ones.
+/// less there and the last index in the later ones. A step within trailing dimensions that repeat one element
+/// of x (Expand) may overwrite it: with its own value.
 constexpr int copy_lead_x(const CopyShape& s) {
-  int lead = -(1 << 30);
-  int before = 0;  // largest y - x of the earlier dimensions
+  int lead = -(1 << 28);  // a single element: any distance
+  int before = 0;         // largest y - x of the earlier dimensions
   for (int d = 0; d < s.rank; ++d) {
     int rest = 0;  // y's position at the last index of the later dimensions
-    for (int e = d + 1; e < s.rank; ++e) rest += (s.dims[e] - 1) * s.y_strides[e];
+    bool moves = s.x_strides[d] != 0;
+    for (int e = d + 1; e < s.rank; ++e) {
+      rest += (s.dims[e] - 1) * s.y_strides[e];
+      moves = moves || s.x_strides[e] != 0;
+    }
     const int gap = s.y_strides[d] - s.x_strides[d];
     const int reach = max_of(gap, (s.dims[d] - 1) * gap) - s.y_strides[d] + rest;
-    if (s.dims[d] > 1) lead = max_of(lead, before + reach);
+    if (s.dims[d] > 1 && moves) lead = max_of(lead, before + reach);
     before += max_of(0, (s.dims[d] - 1) * gap);
   }
   return lead + s.y_offset - s.x_offset + 1;
