@@ -1,0 +1,156 @@
+"""scripts/bench with a stand-in for tinytc that emits a small model of known cost: measuring, checking, comparing."""
+
+import dataclasses
+import json
+import os
+import pathlib
+import stat
+import struct
+import subprocess
+import sys
+import unittest
+import unittest.mock
+
+from emulation_support import ROOT, EmulationTest
+
+from benchmarks import cases, compare, firmware, measure  # noqa: E402
+
+HEADER = """
+#include <cstddef>
+#include <cstdint>
+namespace model {
+struct Info { static constexpr std::size_t input_elements = 8, output_elements = 2; };
+class Model {
+ public:
+  void init() noexcept;
+  float* input() noexcept { return arena_; }
+  const float* output() const noexcept { return arena_ + 8; }
+  void predict() noexcept;
+  float train_step(const float* x, std::int32_t label, float learning_rate) noexcept;
+ private:
+  float arena_[10] = {};
+};
+}
+"""
+SOURCE = """
+#include "model.h"
+namespace model {
+namespace { const float weights[64] = {WEIGHT, 2}; }
+void Model::init() noexcept { arena_[9] = weights[63]; }
+void Model::predict() noexcept {
+  volatile float stack[100];
+  for (int i = 0; i < 100; ++i) stack[i] = weights[i % 64];
+  arena_[8] = arena_[0] + stack[0] + stack[1];
+  arena_[9] = arena_[1];
+}
+float Model::train_step(const float* x, std::int32_t label, float rate) noexcept { arena_[9] += rate; return x[label] + arena_[9]; }
+}
+"""
+STAND_IN = """#!{python}
+import pathlib, sys
+out = pathlib.Path(sys.argv[sys.argv.index("-o") + 1])
+if "--fail" in sys.argv:
+    sys.exit("no such operator")
+assert sys.argv[sys.argv.index("--name") + 1] == "model"
+out.mkdir(parents=True)
+(out / "model.h").write_text({header!r})
+(out / "model.cpp").write_text({source!r})
+"""
+
+
+class Bench(EmulationTest):
+    def setUp(self):
+        super().setUp()
+        self.stand_in = self.folder / "tinytc"
+        self.write_stand_in("1")
+        os.environ["TINYTC"] = str(self.stand_in)
+        self.addCleanup(os.environ.pop, "TINYTC")
+        onnx = self.folder / "model.onnx"
+        onnx.write_bytes(b"not read by the stand-in")
+        # onnxruntime cannot read it: check_outputs is tested by itself
+        self.case = cases.Case("small", onnx, kind="train", reference=1000)
+
+    def write_stand_in(self, weight: str):
+        source = SOURCE.replace("WEIGHT", weight)
+        self.stand_in.write_text(STAND_IN.format(python=sys.executable, header=HEADER, source=source))
+        self.stand_in.chmod(self.stand_in.stat().st_mode | stat.S_IEXEC)
+
+    def test_figures(self):
+        result = measure.measure(self.case)
+        self.assertEqual(result["sizeof_model"], 40)
+        self.assertTrue(result["same_as_host"])
+        self.assertGreater(result["instructions"], 5)
+        self.assertLess(result["instructions"], 40)
+        self.assertGreaterEqual(result["cycles"], result["instructions"])
+        self.assertLess(result["stack"], 64)
+        self.assertEqual(result["ram"], 40 + result["stack"])
+        self.assertEqual(measure.problems(self.case, result), [])
+
+    def test_prediction(self):
+        with unittest.mock.patch.object(measure, "_reference_outputs", return_value=[60 / 64 + 3, 94 / 64]):
+            result = measure.measure(dataclasses.replace(self.case, kind="predict"))
+        self.assertEqual(result["relative_error"], 0)
+        self.assertEqual(result["flash_weights"], 256)
+        self.assertGreaterEqual(result["stack"], 400)
+        self.assertLess(result["stack"], 464)
+        # 100 rounds of load, store and loop
+        self.assertGreater(result["instructions"], 400)
+        self.assertLess(result["instructions"], 1200)
+
+    def test_wrong_output_is_a_problem(self):
+        with unittest.mock.patch.object(measure, "_reference_outputs", return_value=[60 / 64 + 3, 95 / 64]):
+            case = dataclasses.replace(self.case, kind="predict")
+            result = measure.measure(case)
+        self.assertAlmostEqual(result["relative_error"], (1 / 64) / (60 / 64 + 3 - 95 / 64))
+        self.assertRegex(measure.problems(case, result)[0], "differs from onnxruntime")
+
+    def test_limits(self):
+        result = measure.measure(self.case)
+        tight = dataclasses.replace(self.case, limits={"sizeof_model": 39, "cycles": 10**9})
+        self.assertEqual(measure.problems(tight, result), ["sizeof_model 40 is over 39"])
+
+    def test_refusal_of_the_compiler_is_reported(self):
+        with self.assertRaisesRegex(measure.BenchError, "no such operator"):
+            measure.measure(dataclasses.replace(self.case, options=("--fail",)))
+
+    def test_inputs_agree_with_the_firmware(self):
+        self.assertEqual(firmware.input_bytes(8), [60, 94, -127, -76, 12, 94, -58, -114])
+        self.assertEqual(measure._numbers("3f800000 -12"), [struct.unpack(">f", b"\x3f\x80\0\0")[0], -12.0])
+
+    def test_compare(self):
+        old = {"cases": {"a": {"cycles": 1000, "stack": 100}, "gone": {"cycles": 1}}}
+        new = {"cases": {"a": {"cycles": 1021, "stack": 50}, "fresh": {"cycles": 9}}}
+        lines, worse = compare.compare(old, new)
+        self.assertEqual(len(lines), 4)
+        self.assertEqual(len(worse), 2)
+        self.assertIn("+2.10 %", worse[0])
+        self.assertIn("gone", worse[1])
+        self.assertEqual(compare.compare(old, old), ([], []))
+        new["cases"] = {"a": {"cycles": 1020, "stack": 100}, "gone": {"cycles": 1}}
+        self.assertEqual(compare.compare(old, new)[1], [])  # exactly 2 % is still allowed
+
+    def test_command_line(self):
+        def run(*arguments) -> subprocess.CompletedProcess:
+            command = [sys.executable, str(ROOT / "scripts" / "bench"), *map(str, arguments)]
+            return subprocess.run(command, capture_output=True, text=True)
+
+        self.assertIn("kws_float", run("--list").stdout)
+        self.assertEqual(run("no_such_case").returncode, 2)
+        for name, cycles in (("old", 100), ("new", 110)):
+            (self.folder / f"{name}.json").write_text(json.dumps({"cases": {"a": {"cycles": cycles}}}))
+        done = run("--compare", self.folder / "old.json", self.folder / "new.json")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("+10.00 %  WORSE", done.stdout)
+        self.assertEqual(run("--compare", self.folder / "new.json", self.folder / "old.json").returncode, 0)
+
+    def test_cases_are_well_formed(self):
+        names = [case.name for case in cases.CASES]
+        self.assertEqual(len(names), len(set(names)))
+        for case in cases.CASES:
+            self.assertTrue(set(case.limits) <= set(measure.FIGURES), case.name)
+            if ROOT / "models" in case.model.parents:
+                self.assertTrue(pathlib.Path(case.model).exists(), case.model)
+
+
+if __name__ == "__main__":
+    unittest.main()
