@@ -28,18 +28,21 @@ def trained_parameters(module: torch.nn.Module, selection: str) -> list[torch.nn
 def adapt(module: torch.nn.Module, pool: data.Windows, subject: int, seed: int, protocol: dict) -> torch.nn.Module:
     """A copy of `module` after the device's training steps on `pool`."""
     module = copy.deepcopy(module)
-    order = samples.sequence(pool, subject, seed, protocol["windows_per_recording"], protocol["epochs"])
-    training.sgd(module, trained_parameters(module, protocol["train"]), pool.inputs(), pool.labels, order,
-                 protocol["learning_rate"])
+    rates = protocol["learning_rates"]
+    order = samples.sequence(pool, subject, seed, protocol["windows_per_recording"], len(rates))
+    parameters, inputs = trained_parameters(module, protocol["train"]), pool.inputs()
+    steps = len(order) // len(rates)
+    for epoch, rate in enumerate(rates):
+        training.sgd(module, parameters, inputs, pool.labels, order[epoch * steps:(epoch + 1) * steps], rate)
     return module
 
 
-def evaluate(module: torch.nn.Module, recordings_or_parts, protocol: dict, seeds) -> dict:
+def evaluate(module: torch.nn.Module, person, protocol: dict, seeds) -> dict:
     """Accuracy (0..1) of one person's test windows before adaptation and after it with each seed.
 
-    `recordings_or_parts` is (subject, pool, test).
+    `person` is (subject, pool, test).
     """
-    subject, pool, test = recordings_or_parts
+    subject, pool, test = person
     inputs, labels = test.inputs(), test.labels
     before = training.accuracy(module, inputs, labels)
     after = [training.accuracy(adapt(module, pool, subject, seed, protocol), inputs, labels) for seed in seeds]
