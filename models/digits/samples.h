@@ -1,5 +1,6 @@
 // The digits' sample file (layout: digits.py) as a view on its bytes. C++14, no heap, no library.
-// The order of training: Random(seed) of models/lcg.h shuffles the indices 0 .. train() - 1 again before each epoch.
+// The order of training: Random(seed) of models/lcg.h shuffles the indices 0 .. train() - 1 again before each
+// epoch.
 #ifndef TINYTC_MODELS_DIGITS_SAMPLES_H_
 #define TINYTC_MODELS_DIGITS_SAMPLES_H_
 
@@ -27,7 +28,8 @@ class Samples {
   // Writes a digit as float [1][8][8], 0 to 16: the network's input.
   void input(int digit, float* out) const {
     const std::size_t begin = kHeader + std::size_t(digits()) + std::size_t(digit) * std::size_t(pixels());
-    for (int pixel = 0; pixel < pixels(); ++pixel) out[pixel] = static_cast<float>(bytes_[begin + std::size_t(pixel)]);
+    for (int pixel = 0; pixel < pixels(); ++pixel)
+      out[pixel] = static_cast<float>(bytes_[begin + std::size_t(pixel)]);
   }
 
  private:

@@ -88,6 +88,7 @@ def write_protocol_header() -> None:
     """protocol.h: the numbers of protocol.json for C++."""
     protocol = samples.protocol()
     rates = protocol["learning_rates"]
+    rows = ["    " + " ".join(f"{rate}f," for rate in rates[i:i + 10]) for i in range(0, len(rates), 10)]
     pool = max(len(samples.read(samples.path_of(subject))[0].labels) for subject in data.HELD_OUT)
     lines = ["// The adaptation protocol. Written by make.py from protocol.json; do not edit.",
              "#ifndef TINYTC_MODELS_SHOULDER_PROTOCOL_H_", "#define TINYTC_MODELS_SHOULDER_PROTOCOL_H_", "",
@@ -96,7 +97,7 @@ def write_protocol_header() -> None:
              f"constexpr int kSeeds = {protocol['seeds']};  // 0 .. kSeeds - 1 for each person",
              f"constexpr int kWindowsPerRecording = {protocol['windows_per_recording']};",
              f"constexpr int kEpochs = {len(rates)};",
-             f"constexpr float kLearningRates[kEpochs] = {{{', '.join(f'{rate}f' for rate in rates)}}};",
+             "constexpr float kLearningRates[kEpochs] = {", *rows, "};",
              f"constexpr int kMaxPool = {pool};  // windows that a person may adapt on, at most",
              f"constexpr const char* kTrain = \"{protocol['train']}\";  // tinytc --train", "",
              "}  // namespace shoulder", "", "#endif  // TINYTC_MODELS_SHOULDER_PROTOCOL_H_"]

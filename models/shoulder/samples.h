@@ -1,5 +1,6 @@
 // One person's sample file (layout: samples.py) as a view on its bytes, and the order of the training steps.
-// C++14, no heap, no library: firmware and host tests use it alike. The numbers of the protocol are in protocol.h.
+// C++14, no heap, no library: firmware and host tests use it alike. The numbers of the protocol are in
+// protocol.h.
 #ifndef TINYTC_MODELS_SHOULDER_SAMPLES_H_
 #define TINYTC_MODELS_SHOULDER_SAMPLES_H_
 
@@ -11,7 +12,8 @@
 
 namespace shoulder {
 
-// A view on the bytes of a sample file, which must outlive it. Bytes are read one by one: no alignment is needed.
+// A view on the bytes of a sample file, which must outlive it. Bytes are read one by one: no alignment is
+// needed.
 class Samples {
  public:
   Samples(const std::uint8_t* bytes, std::size_t size) : bytes_(bytes), size_(size) {}
@@ -23,10 +25,10 @@ class Samples {
            size_ == values() + std::size_t(2) * std::size_t(windows()) * std::size_t(window_elements());
   }
   int subject() const { return word(6); }
-  int windows() const { return word(8); }       // all: the pool, then the test windows
-  int pool() const { return word(10); }         // windows [0, pool) are for adaptation
+  int windows() const { return word(8); }  // all: the pool, then the test windows
+  int pool() const { return word(10); }    // windows [0, pool) are for adaptation
   int channels() const { return word(12); }
-  int samples() const { return word(14); }      // per channel and window
+  int samples() const { return word(14); }  // per channel and window
   int window_elements() const { return channels() * samples(); }
 
   std::int32_t label(int window) const { return bytes_[row(window)]; }
@@ -70,7 +72,8 @@ class Sequence {
  public:
   Sequence(int subject, int seed) : random_(static_cast<std::uint32_t>(subject * 1000 + seed)) {}
 
-  // From each recording in turn draws `per_recording` windows of the pool. False if the pool exceeds Capacity.
+  // From each recording in turn draws `per_recording` windows of the pool. False if the pool exceeds
+  // Capacity.
   bool draw(const Samples& samples, int per_recording) {
     if (samples.pool() > Capacity) return false;
     int own[Capacity];
@@ -78,7 +81,8 @@ class Sequence {
     count_ = 0;
     while (begin < samples.pool()) {
       int end = begin;
-      for (; end < samples.pool() && samples.recording(end) == samples.recording(begin); ++end) own[end - begin] = end;
+      for (; end < samples.pool() && samples.recording(end) == samples.recording(begin); ++end)
+        own[end - begin] = end;
       random_.shuffle(own, end - begin);
       for (int i = 0; i < per_recording && i < end - begin; ++i) windows_[count_++] = own[i];
       begin = end;
@@ -86,8 +90,8 @@ class Sequence {
     return true;
   }
   void next_epoch() { random_.shuffle(windows_, count_); }
-  int count() const { return count_; }                     // training steps of an epoch
-  int window(int step) const { return windows_[step]; }    // window to train on at this step of the epoch
+  int count() const { return count_; }                   // training steps of an epoch
+  int window(int step) const { return windows_[step]; }  // window to train on at this step of the epoch
 
  private:
   example::Random random_;

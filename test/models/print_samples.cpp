@@ -1,6 +1,6 @@
 // Prints what firmware sees of the sample files, for models_test.py to compare with Python.
-// Arguments: shoulder file, digits file, seed. Lines: training order, labels and last window of the shoulder file;
-// the same of the digits (with the second digit in place of the last).
+// Arguments: shoulder file, digits file, seed. Lines: training order, labels and last window of the shoulder
+// file; the same of the digits (with the second digit in place of the last).
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -33,7 +33,8 @@ void print_shoulder(const shoulder::Samples& samples, int seed) {
     for (int step = 0; step < sequence.count(); ++step) std::printf("%d ", sequence.window(step));
   }
   std::printf("\n");
-  for (int window = 0; window < samples.windows(); ++window) std::printf("%d ", static_cast<int>(samples.label(window)));
+  for (int window = 0; window < samples.windows(); ++window)
+    std::printf("%d ", static_cast<int>(samples.label(window)));
   std::printf("\n");
   std::vector<float> input(static_cast<std::size_t>(samples.window_elements()));
   samples.input(samples.windows() - 1, input.data());
@@ -49,7 +50,8 @@ void print_digits(const digits::Samples& samples, int seed) {
     for (const int digit : order) std::printf("%d ", digit);
   }
   std::printf("\n");
-  for (int digit = 0; digit < samples.digits(); ++digit) std::printf("%d ", static_cast<int>(samples.label(digit)));
+  for (int digit = 0; digit < samples.digits(); ++digit)
+    std::printf("%d ", static_cast<int>(samples.label(digit)));
   std::printf("\n");
   std::vector<float> input(static_cast<std::size_t>(samples.pixels()));
   samples.input(1, input.data());
