@@ -93,13 +93,15 @@ def write_protocol_header() -> None:
     lines = ["// The adaptation protocol. Written by make.py from protocol.json; do not edit.",
              "#ifndef TINYTC_MODELS_SHOULDER_PROTOCOL_H_", "#define TINYTC_MODELS_SHOULDER_PROTOCOL_H_", "",
              "namespace shoulder {", "",
-             f"constexpr int kHeldOut[] = {{{', '.join(map(str, protocol['subjects']))}}};  // people",
-             f"constexpr int kSeeds = {protocol['seeds']};  // 0 .. kSeeds - 1 for each person",
+             "// The people held out; each adapts with every seed from 0 to kSeeds - 1.",
+             f"constexpr int kHeldOut[] = {{{', '.join(map(str, protocol['subjects']))}}};",
+             f"constexpr int kSeeds = {protocol['seeds']};",
              f"constexpr int kWindowsPerRecording = {protocol['windows_per_recording']};",
              f"constexpr int kEpochs = {len(rates)};",
              "constexpr float kLearningRates[kEpochs] = {", *rows, "};",
-             f"constexpr int kMaxPool = {pool};  // windows that a person may adapt on, at most",
-             f"constexpr const char* kTrain = \"{protocol['train']}\";  // tinytc --train", "",
+             "// Windows that a person may adapt on, at most.", f"constexpr int kMaxPool = {pool};",
+             "// The network is compiled with tinytc --train of this.",
+             f"constexpr const char* kTrain = \"{protocol['train']}\";", "",
              "}  // namespace shoulder", "", "#endif  // TINYTC_MODELS_SHOULDER_PROTOCOL_H_"]
     (samples.FOLDER / "protocol.h").write_text("\n".join(lines) + "\n")
 

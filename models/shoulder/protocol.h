@@ -4,16 +4,19 @@
 
 namespace shoulder {
 
-constexpr int kHeldOut[] = {6, 7, 8, 9, 10};  // people
-constexpr int kSeeds = 10;  // 0 .. kSeeds - 1 for each person
+// The people held out; each adapts with every seed from 0 to kSeeds - 1.
+constexpr int kHeldOut[] = {6, 7, 8, 9, 10};
+constexpr int kSeeds = 10;
 constexpr int kWindowsPerRecording = 3;
 constexpr int kEpochs = 20;
 constexpr float kLearningRates[kEpochs] = {
     0.004f, 0.004f, 0.004f, 0.004f, 0.004f, 0.004f, 0.004f, 0.004f, 0.004f, 0.004f,
     0.004f, 0.004f, 0.004f, 0.004f, 0.004f, 0.004f, 0.004f, 0.004f, 0.004f, 0.004f,
 };
-constexpr int kMaxPool = 70;  // windows that a person may adapt on, at most
-constexpr const char* kTrain = "all";  // tinytc --train
+// Windows that a person may adapt on, at most.
+constexpr int kMaxPool = 70;
+// The network is compiled with tinytc --train of this.
+constexpr const char* kTrain = "all";
 
 }  // namespace shoulder
 
