@@ -103,8 +103,11 @@ def check_outputs(case: Case, output: str) -> float | None:
     return max(abs(a - b) for a, b in zip(got, expected)) / (spread if spread > 0 else 1.0)
 
 
-def measure(case: Case, keep: pathlib.Path | None = None) -> dict:
-    """All figures of one case, and whether they are right. `keep` is a folder that stays after the run."""
+def measure(case: Case, keep: pathlib.Path | None = None, with_host: bool = True) -> dict:
+    """All figures of one case, and whether they are right.
+
+    keep: a folder that stays after the run; with_host: also build and run it natively and compare the outputs.
+    """
     with tempfile.TemporaryDirectory(prefix="tinytc-bench-") as temporary:
         folder = keep or pathlib.Path(temporary)
         shutil.rmtree(folder / "out", ignore_errors=True)
@@ -113,7 +116,7 @@ def measure(case: Case, keep: pathlib.Path | None = None) -> dict:
         seconds = compile_model(case, folder / "out")
         image = _build(case, case.target, folder)
         device = emulation.run(image)
-        host = emulation.run(_build(case, "host", folder))
+        host = emulation.run(_build(case, "host", folder)) if with_host else device
     if device["exit_code"] != 0:
         raise BenchError(f"{case.name}: exit code {device['exit_code']}\n{device['output']}")
     return {

@@ -13,7 +13,7 @@ import unittest.mock
 
 from emulation_support import ROOT, EmulationTest
 
-from benchmarks import cases, compare, firmware, measure  # noqa: E402
+from benchmarks import cases, compare, firmware, measure, sweep  # noqa: E402
 
 HEADER = """
 #include <cstddef>
@@ -150,6 +150,62 @@ class Bench(EmulationTest):
             self.assertTrue(set(case.limits) <= set(measure.FIGURES), case.name)
             if ROOT / "models" in case.model.parents:
                 self.assertTrue(pathlib.Path(case.model).exists(), case.model)
+
+
+def has_onnx() -> bool:
+    try:
+        import onnx  # noqa: F401
+        import onnxruntime  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+class Sweep(EmulationTest):
+    def test_layers_are_seeded(self):
+        for family in sweep.DRAW:
+            self.assertEqual(sweep.layers(family, 50, 1), sweep.layers(family, 50, 1))
+            self.assertNotEqual(sweep.layers(family, 50, 1), sweep.layers(family, 50, 2))
+            self.assertTrue(all(layer.is_usable() for layer in sweep.layers(family, 50, 1)), family)
+
+    def test_shapes_vary(self):
+        drawn = sweep.layers("conv2d", 200, 1)
+        self.assertEqual({k for layer in drawn for k in layer.kernel}, set(range(1, 8)))
+        self.assertEqual({s for layer in drawn for s in layer.stride}, {1, 2, 3})
+        self.assertTrue(any(layer.channels_in % 2 for layer in drawn))
+        self.assertTrue(any(max(layer.pads) > 2 for layer in drawn))
+        self.assertTrue(any(not layer.bias for layer in drawn))
+
+    @unittest.skipUnless(has_onnx(), "onnx and onnxruntime are not installed here")
+    def test_models_have_the_shape_of_the_layer(self):
+        import numpy
+        import onnxruntime
+
+        for family, references in sweep.REFERENCES.items():
+            for layer in [*references, *sweep.layers(family, 10, 3)]:
+                with self.subTest(f"{family} {layer}"):
+                    path = self.folder / "layer.onnx"
+                    sweep.to_onnx(layer, path, 5)
+                    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+                    value = numpy.ones((1, *layer.size, layer.channels_in), numpy.float32)
+                    (output,) = session.run(None, {"x": value})
+                    self.assertEqual(output.shape, (1, *layer.output_size(), layer.channels_out))
+                    self.assertGreaterEqual(layer.macs(), sweep.FEWEST_MACS // 2)
+
+    def test_macs(self):
+        self.assertEqual(sweep.Layer(640, 128).macs(), 81_920)
+        self.assertEqual(sweep._square(3, 16, 32, 3).macs(), 442_368)  # ic's first layer
+        self.assertEqual(sweep.REFERENCES["conv2d"][0].macs(), 320_000)  # kws's first layer: 25 x 5 x 40 x 64
+        self.assertEqual(sweep.REFERENCES["depthwise2d"][0].macs(), 72_000)
+
+    def test_problems_are_found(self):
+        rows = iter([{"cycles_per_mac": c, "relative_error": e, "layer": {}} for c, e in
+                     [(2.0, 0.0), (2.0, 0.0), (2.0, 1e-6), (9.0, 1e-6), (2.0, 1e-4)]])  # fmt: skip
+        with unittest.mock.patch.object(sweep, "measure_layer", side_effect=lambda *_: next(rows)):
+            result = sweep.sweep("dense", 3, 1, "nrf52840", lambda text: None)
+        self.assertEqual(result["base"], 2.0)
+        self.assertEqual(result["worst"], 4.5)
+        self.assertEqual(len(result["problems"]), 3)  # one mismatch, the mean, the worst
 
 
 if __name__ == "__main__":
