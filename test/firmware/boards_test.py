@@ -209,7 +209,7 @@ class Boards(EmulationTest):
         main.write_text('#include "board.h"\n' + HELLO)
         command = [sys.executable, str(ROOT / "scripts" / "emulate"), "--target", "nrf52840", "--main", str(main)]
         out = self.folder / "result.json"
-        done = subprocess.run([*command, "--args", "one two", "--json", str(out)], capture_output=True, text=True)
+        done = subprocess.run([*command, "--cxxflags", "-O3", "--args", "one two", "--json", str(out)], capture_output=True, text=True)
         self.assertEqual((done.returncode, done.stdout), (42, HELLO_OUTPUT))
         self.assertEqual(json.loads(out.read_text())["exit_code"], 42)
         done = subprocess.run([*command, "--flash", "1K"], capture_output=True, text=True)
