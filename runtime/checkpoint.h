@@ -2,7 +2,8 @@
 //
 //   byte 0   "TTCP"
 //        4   format version, 1
-//        8   hash of what the checkpoint belongs to: trained tensors' names, shapes, types, the optimizer, the frozen weights
+//        8   hash of what the checkpoint belongs to: trained tensors' names, shapes, types, the optimizer,
+//        the frozen weights
 //       16   bytes of tensors
 //       20   tensors, one after the other, in ONNX order and layout
 //      end   CRC-32 of all bytes before it
@@ -26,7 +27,8 @@ TINYTC_INLINE std::uint64_t get_bytes(const std::uint8_t* in, int bytes) {
 }
 
 /// Writes the header of a checkpoint with `tensor_bytes` bytes of tensors.
-TINYTC_NOINLINE inline void put_checkpoint_header(std::uint8_t* out, std::uint64_t hash, std::size_t tensor_bytes) {
+TINYTC_NOINLINE inline void put_checkpoint_header(std::uint8_t* out, std::uint64_t hash,
+                                                  std::size_t tensor_bytes) {
   out[0] = 'T';
   out[1] = 'T';
   out[2] = 'C';
@@ -42,9 +44,11 @@ TINYTC_NOINLINE inline void put_checkpoint_crc(std::uint8_t* out, std::size_t te
   put_bytes(out + size, crc32(0, out, size), 4);
 }
 
-/// What is wrong with a checkpoint, in the order in which it is checked; 0: nothing, 1: bad magic, 2: another model, 3: another format
-/// version, 4: CRC mismatch, 5: truncated, 6: no data at all. (The numbers are those of the emitted Status.)
-TINYTC_NOINLINE inline int check_checkpoint(const std::uint8_t* in, std::size_t size, std::uint64_t hash, std::size_t tensor_bytes) {
+/// What is wrong with a checkpoint, in the order in which it is checked; 0: nothing, 1: bad magic, 2: another
+/// model, 3: another format version, 4: CRC mismatch, 5: truncated, 6: no data at all. (The numbers are those
+/// of the emitted Status.)
+TINYTC_NOINLINE inline int check_checkpoint(const std::uint8_t* in, std::size_t size, std::uint64_t hash,
+                                            std::size_t tensor_bytes) {
   if (in == nullptr) return 6;
   if (size < checkpoint_header_bytes) return 5;
   if (in[0] != 'T' || in[1] != 'T' || in[2] != 'C' || in[3] != 'P') return 1;

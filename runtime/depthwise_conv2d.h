@@ -9,6 +9,7 @@
 #include "runtime/activation.h"
 #include "runtime/base.h"
 #include "runtime/correlate.h"
+#include "runtime/tile.h"
 
 namespace tinytc {
 
@@ -79,61 +80,203 @@ TINYTC_INLINE constexpr int depthwise_channel_stride(const DepthwiseConv2dShape&
   return s.packed ? 1 : s.kernel_h * s.kernel_w;
 }
 
+/// First output channel of the last block of a pixel, or of four pixels; see depthwise_pixels.
+constexpr int depthwise_last_block(const DepthwiseConv2dShape& s) {
+  const int block = s.multiplier == 1 ? s.channels : s.multiplier;
+  return s.channels * s.multiplier - (block % 4 != 0 ? 1 : 4);
+}
+
 /// Smallest distance in elements, address of x minus address of y, at which y may run over x: every element
-/// that is written before a later read must lie below it. Rows are finished channel by channel.
+/// that is written before a later read must lie below it.
 constexpr int depthwise_conv2d_lead_x(const DepthwiseConv2dShape& s) {
   const int out_c = s.channels * s.multiplier;
-  int column = s.in_w;  // leftmost column read
-  for (int ox = 0; ox < s.out_w; ++ox) {
-    const int ix = ox * s.stride_w - s.pad_left;
-    const Range taps = tap_range(ix, s.dilation_w, s.kernel_w, s.in_w);
-    column = taps.first < taps.last ? min_of(column, ix + taps.first * s.dilation_w) : column;
-  }
+  const Range inner = interior_range(s.out_w, s.stride_w, s.pad_left, s.dilation_w, s.kernel_w, s.in_w);
+  const int quads = (inner.last - inner.first) / 4;
   int lead = -s.batch * s.in_h * s.in_w * s.channels;
   for (int row = 0; row < s.batch * s.out_h; ++row) {
     const int iy = row % s.out_h * s.stride_h - s.pad_top;
     const Range rows = tap_range(iy, s.dilation_h, s.kernel_h, s.in_h);
-    for (int c = 0; c < out_c && rows.first < rows.last && column < s.in_w; ++c) {
+    for (int tile = 0; tile < s.out_w - 3 * quads; ++tile) {
+      const bool four = tile >= inner.first && tile < inner.first + quads;
+      const int ox = tile < inner.first ? tile : four ? tile + 3 * (tile - inner.first) : tile + 3 * quads;
+      const int ix = ox * s.stride_w - s.pad_left;
+      const Range columns = tap_range(ix, s.dilation_w, s.kernel_w, s.in_w);
+      if (rows.first == rows.last || columns.first == columns.last) {
+        continue;
+      }
       const int y = row / s.out_h * s.in_h + iy + rows.first * s.dilation_h;
-      const int read = (y * s.in_w + column) * s.channels + c / s.multiplier;
-      const int written = c > 0 ? (row * s.out_w + s.out_w - 1) * out_c + c : row * s.out_w * out_c;
-      lead = written > 0 ? max_of(lead, written - read) : lead;
+      const int read = (y * s.in_w + ix + columns.first * s.dilation_w) * s.channels;
+      const int pixel = row * s.out_w + ox;
+      const bool wide = !four && s.multiplier == 1 && s.channels <= 16 && s.channels % 16 == 0;
+      const int last = wide ? 0 : depthwise_last_block(s);
+      if (pixel > 0) {
+        lead = max_of(lead, pixel * out_c - read);
+      }
+      if (last > 0) {
+        lead = max_of(lead, (pixel + (four ? 3 : 0)) * out_c + last - read - last / s.multiplier);
+      }
     }
   }
   return lead;
 }
 
+/// Adds one tap of P pixels x 4 channels: sum[4 * p + c] += x[p * x_pixel + c] * w[c * w_channel].
+template <int P, typename T>
+TINYTC_INLINE void depthwise_step(T (&sum)[16], const T* x, int x_pixel, const T* w, int w_channel) {
+  const T w0 = w[0];
+  const T w1 = w[w_channel];
+  const T w2 = w[2 * w_channel];
+  const T w3 = w[3 * w_channel];
+  sum[0] = mul_add(sum[0], x[0], w0);
+  sum[1] = mul_add(sum[1], x[1], w1);
+  sum[2] = mul_add(sum[2], x[2], w2);
+  sum[3] = mul_add(sum[3], x[3], w3);
+  if (P > 1) {
+    sum[4] = mul_add(sum[4], x[x_pixel], w0);
+    sum[5] = mul_add(sum[5], x[x_pixel + 1], w1);
+    sum[6] = mul_add(sum[6], x[x_pixel + 2], w2);
+    sum[7] = mul_add(sum[7], x[x_pixel + 3], w3);
+    sum[8] = mul_add(sum[8], x[2 * x_pixel], w0);
+    sum[9] = mul_add(sum[9], x[2 * x_pixel + 1], w1);
+    sum[10] = mul_add(sum[10], x[2 * x_pixel + 2], w2);
+    sum[11] = mul_add(sum[11], x[2 * x_pixel + 3], w3);
+    sum[12] = mul_add(sum[12], x[3 * x_pixel], w0);
+    sum[13] = mul_add(sum[13], x[3 * x_pixel + 1], w1);
+    sum[14] = mul_add(sum[14], x[3 * x_pixel + 2], w2);
+    sum[15] = mul_add(sum[15], x[3 * x_pixel + 3], w3);
+  }
+}
+
+/// Adds one tap of one pixel x 16 channels.
+template <typename T>
+TINYTC_INLINE void depthwise_step_wide(T (&sum)[16], const T* x, const T* w, int w_channel) {
+  sum[0] = mul_add(sum[0], x[0], w[0]);
+  sum[1] = mul_add(sum[1], x[1], w[w_channel]);
+  sum[2] = mul_add(sum[2], x[2], w[2 * w_channel]);
+  sum[3] = mul_add(sum[3], x[3], w[3 * w_channel]);
+  sum[4] = mul_add(sum[4], x[4], w[4 * w_channel]);
+  sum[5] = mul_add(sum[5], x[5], w[5 * w_channel]);
+  sum[6] = mul_add(sum[6], x[6], w[6 * w_channel]);
+  sum[7] = mul_add(sum[7], x[7], w[7 * w_channel]);
+  sum[8] = mul_add(sum[8], x[8], w[8 * w_channel]);
+  sum[9] = mul_add(sum[9], x[9], w[9 * w_channel]);
+  sum[10] = mul_add(sum[10], x[10], w[10 * w_channel]);
+  sum[11] = mul_add(sum[11], x[11], w[11 * w_channel]);
+  sum[12] = mul_add(sum[12], x[12], w[12 * w_channel]);
+  sum[13] = mul_add(sum[13], x[13], w[13 * w_channel]);
+  sum[14] = mul_add(sum[14], x[14], w[14 * w_channel]);
+  sum[15] = mul_add(sum[15], x[15], w[15 * w_channel]);
+}
+
+/// How a depthwise tile's sums belong together.
+enum class DepthwiseTile {
+  channels,  ///< P pixels x 4 channels, each with its own input channel
+  wide,      ///< 1 pixel x 16 channels, each with its own input channel
+  shared     ///< P pixels x C output channels of one input channel
+};
+
+/// One tile: x at the input pixel of tap (0, 0), the tile's first channel; w at the tile's first channel;
+/// rows, columns: taps inside the image for all P pixels.
+template <DepthwiseTile kind, int P, int C, typename T>
+TINYTC_INLINE void depthwise_tile(const DepthwiseConv2dShape& s, const T* x, Range rows, Range columns,
+                                  const T* w, const T* bias, const T* residual,
+                                  const Activation<T>& activation, T* y) {
+  const int tap = depthwise_tap_stride(s);
+  const int channel = depthwise_channel_stride(s);
+  const int x_pixel = s.stride_w * s.channels;
+  T sum[16];
+  if (kind == DepthwiseTile::wide) {
+    tile_start_row(sum, bias);
+  } else {
+    tile_start<P, C>(sum, bias);
+  }
+  for (int ky = rows.first; ky < rows.last; ++ky) {
+    const T* x_tap = x + (ky * s.dilation_h * s.in_w + columns.first * s.dilation_w) * s.channels;
+    const T* w_tap = w + (ky * s.kernel_w + columns.first) * tap;
+    for (int kx = columns.first; kx < columns.last; ++kx) {
+      if (kind == DepthwiseTile::wide) {
+        depthwise_step_wide(sum, x_tap, w_tap, channel);
+      } else if (kind == DepthwiseTile::channels) {
+        depthwise_step<P>(sum, x_tap, x_pixel, w_tap, channel);
+      } else {
+        tile_step<P, C>(sum, x_tap, x_pixel, w_tap, channel);
+      }
+      x_tap += s.dilation_w * s.channels;
+      w_tap += tap;
+    }
+  }
+  if (kind == DepthwiseTile::wide) {
+    tile_finish<4, 4>(sum, residual, activation, y, 4);
+  } else {
+    tile_finish<P, C>(sum, residual, activation, y, s.channels * s.multiplier);
+  }
+}
+
+/// Output channels first .. last - 1 of P pixels, C at a time; arguments as of depthwise_tile, at channel 0.
+template <DepthwiseTile kind, int P, int C, typename T>
+TINYTC_INLINE void depthwise_blocks(const DepthwiseConv2dShape& s, int first, int last, const T* x,
+                                    Range rows, Range columns, const T* w, const T* bias, const T* residual,
+                                    const Activation<T>& activation, T* y) {
+  for (int o = first; o < last; o += C) {
+    depthwise_tile<kind, P, C>(s, x + o / s.multiplier, rows, columns, w + o * depthwise_channel_stride(s),
+                               bias != nullptr ? bias + o : nullptr,
+                               residual != nullptr ? residual + o : nullptr, activation, y + o);
+  }
+}
+
+/// All channels of P neighbouring pixels.
+template <int P, typename T>
+TINYTC_INLINE void depthwise_pixels(const DepthwiseConv2dShape& s, const T* x, Range rows, Range columns,
+                                    const T* w, const T* bias, const T* residual,
+                                    const Activation<T>& activation, T* y) {
+  if (s.multiplier == 1) {
+    const int wide = P == 1 ? s.channels / 16 * 16 : 0;
+    const int full = s.channels / 4 * 4;
+    if (P == 1) {
+      depthwise_blocks<DepthwiseTile::wide, 1, 16>(s, 0, wide, x, rows, columns, w, bias, residual,
+                                                   activation, y);
+    }
+    depthwise_blocks<DepthwiseTile::channels, P, 4>(s, wide, full, x, rows, columns, w, bias, residual,
+                                                    activation, y);
+    depthwise_blocks<DepthwiseTile::shared, P, 1>(s, full, s.channels, x, rows, columns, w, bias, residual,
+                                                  activation, y);
+    return;
+  }
+  for (int c = 0; c < s.channels; ++c) {
+    const int first = c * s.multiplier;
+    const int full = first + s.multiplier / 4 * 4;
+    depthwise_blocks<DepthwiseTile::shared, P, 4>(s, first, full, x, rows, columns, w, bias, residual,
+                                                  activation, y);
+    depthwise_blocks<DepthwiseTile::shared, P, 1>(s, full, first + s.multiplier, x, rows, columns, w, bias,
+                                                  residual, activation, y);
+  }
+}
+
 /// y = activation(depthwise(x, w) + bias + residual). x: [batch][in_h][in_w][channels]; bias: [channels *
 /// multiplier] or null; residual: as y or null, may be y itself; y: [batch][out_h][out_w][channels *
-/// multiplier], may overlap x from depthwise_conv2d_lead_x on. Sums run over kx, then ky, starting at the
+/// multiplier], may overlap x from depthwise_conv2d_lead_x on. Sums run over ky, then kx, starting at the
 /// bias.
 template <typename T>
 TINYTC_INLINE void depthwise_conv2d(const DepthwiseConv2dShape& s, const T* x, const T* w, const T* bias,
                                     const T* residual, const Activation<T>& activation, T* y) {
-  const int out_c = s.channels * s.multiplier;
-  const int tap = depthwise_tap_stride(s);
-  const int channel = depthwise_channel_stride(s);
+  const Range inner = interior_range(s.out_w, s.stride_w, s.pad_left, s.dilation_w, s.kernel_w, s.in_w);
+  const int quads = (inner.last - inner.first) / 4;
+  const int tiles = s.out_w - 3 * quads;
   for (int row = 0; row < s.batch * s.out_h; ++row) {
     const int iy = row % s.out_h * s.stride_h - s.pad_top;
     const Range rows = tap_range(iy, s.dilation_h, s.kernel_h, s.in_h);
-    for (int o = 0; o < out_c; ++o) {
-      const T* w_o = w + o * channel;
-      const T* x_row = x + (row / s.out_h * s.in_h + iy) * s.in_w * s.channels + o / s.multiplier;
-      for (int ox = 0; ox < s.out_w; ++ox) {
-        const int ix = ox * s.stride_w - s.pad_left;
+    for (int tile = 0; tile < tiles; ++tile) {
+      const bool four = tile >= inner.first && tile < inner.first + quads;
+      const int ox = tile < inner.first ? tile : four ? tile + 3 * (tile - inner.first) : tile + 3 * quads;
+      const int ix = ox * s.stride_w - s.pad_left;
+      const int at = (row * s.out_w + ox) * s.channels * s.multiplier;
+      const T* x_at = x + ((row / s.out_h * s.in_h + iy) * s.in_w + ix) * s.channels;
+      const T* r = residual != nullptr ? residual + at : nullptr;
+      if (four) {
+        depthwise_pixels<4>(s, x_at, rows, Range{0, s.kernel_w}, w, bias, r, activation, y + at);
+      } else {
         const Range columns = tap_range(ix, s.dilation_w, s.kernel_w, s.in_w);
-        T sum = bias != nullptr ? bias[o] : T(0);
-        for (int kx = columns.first; kx < columns.last; ++kx) {
-          for (int ky = rows.first; ky < rows.last; ++ky) {
-            sum = mul_add(sum, x_row[(ky * s.dilation_h * s.in_w + ix + kx * s.dilation_w) * s.channels],
-                          w_o[(ky * s.kernel_w + kx) * tap]);
-          }
-        }
-        const int at = (row * s.out_w + ox) * out_c + o;
-        if (residual != nullptr) {
-          sum += residual[at];
-        }
-        y[at] = activate(activation, sum);
+        depthwise_pixels<1>(s, x_at, rows, columns, w, bias, r, activation, y + at);
       }
     }
   }

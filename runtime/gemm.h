@@ -131,11 +131,84 @@ TINYTC_INLINE void gemm_tile(const GemmShape& s, const T* a, const T* b, int row
   if (R > 3) gemm_store_row<C>(sum[12], sum[13], sum[14], sum[15], row + 3, column, store);
 }
 
-/// R rows, all columns.
+/// Delivers 16 sums of one row.
+template <typename T, typename Store>
+TINYTC_INLINE void gemm_store_wide(const T (&sum)[16], int row, int column, const Store& store) {
+  gemm_store_row<4>(sum[0], sum[1], sum[2], sum[3], row, column, store);
+  gemm_store_row<4>(sum[4], sum[5], sum[6], sum[7], row, column + 4, store);
+  gemm_store_row<4>(sum[8], sum[9], sum[10], sum[11], row, column + 8, store);
+  gemm_store_row<4>(sum[12], sum[13], sum[14], sum[15], row, column + 12, store);
+}
+
+/// One row x 16 neighbouring columns of a row-major b: each weight is read once, in memory order.
+template <typename T, typename Store>
+TINYTC_INLINE void gemm_wide(const GemmShape& s, const T* a, const T* b, int row, int column,
+                             const Store& store) {
+  T sum[16];
+  tile_start_row(sum, static_cast<const T*>(nullptr));
+  a += row * s.a_row;
+  b += column;
+  for (int k = 0; k < s.k; ++k) {
+    tile_step_row(sum, a[0], b);
+    a += s.a_column;
+    b += s.b_row;
+  }
+  gemm_store_wide(sum, row, column, store);
+}
+
+/// One row x 8 columns, where neighbouring k neighbour in both factors (a dense layer with weights [n][k]):
+/// four k at a time.
+template <typename T, typename Store>
+TINYTC_INLINE void gemm_dense(const GemmShape& s, const T* a, const T* b, int row, int column,
+                              const Store& store) {
+  T sum[8];
+  sum[0] = sum[1] = sum[2] = sum[3] = sum[4] = sum[5] = sum[6] = sum[7] = T(0);
+  a += row * s.a_row;
+  b += column * s.b_column;
+  const int full = s.k / 4 * 4;
+  for (int k = 0; k < full; k += 4) {
+    const T a0 = a[k];
+    const T a1 = a[k + 1];
+    const T a2 = a[k + 2];
+    const T a3 = a[k + 3];
+    sum[0] = tile_dot4(sum[0], a0, a1, a2, a3, b + k);
+    sum[1] = tile_dot4(sum[1], a0, a1, a2, a3, b + k + s.b_column);
+    sum[2] = tile_dot4(sum[2], a0, a1, a2, a3, b + k + 2 * s.b_column);
+    sum[3] = tile_dot4(sum[3], a0, a1, a2, a3, b + k + 3 * s.b_column);
+    sum[4] = tile_dot4(sum[4], a0, a1, a2, a3, b + k + 4 * s.b_column);
+    sum[5] = tile_dot4(sum[5], a0, a1, a2, a3, b + k + 5 * s.b_column);
+    sum[6] = tile_dot4(sum[6], a0, a1, a2, a3, b + k + 6 * s.b_column);
+    sum[7] = tile_dot4(sum[7], a0, a1, a2, a3, b + k + 7 * s.b_column);
+  }
+  for (int k = full; k < s.k; ++k) {
+    sum[0] = mul_add(sum[0], a[k], b[k]);
+    sum[1] = mul_add(sum[1], a[k], b[k + s.b_column]);
+    sum[2] = mul_add(sum[2], a[k], b[k + 2 * s.b_column]);
+    sum[3] = mul_add(sum[3], a[k], b[k + 3 * s.b_column]);
+    sum[4] = mul_add(sum[4], a[k], b[k + 4 * s.b_column]);
+    sum[5] = mul_add(sum[5], a[k], b[k + 5 * s.b_column]);
+    sum[6] = mul_add(sum[6], a[k], b[k + 6 * s.b_column]);
+    sum[7] = mul_add(sum[7], a[k], b[k + 7 * s.b_column]);
+  }
+  gemm_store_row<4>(sum[0], sum[1], sum[2], sum[3], row, column, store);
+  gemm_store_row<4>(sum[4], sum[5], sum[6], sum[7], row, column + 4, store);
+}
+
+/// R rows, all columns: the widest tile that the strides allow, then narrower ones.
 template <int R, typename T, typename Store>
 TINYTC_INLINE void gemm_rows(const GemmShape& s, const T* a, const T* b, int row, const Store& store) {
+  const bool dense = R == 1 && s.a_column == 1 && s.b_row == 1;
+  const int wide = R == 1 && !dense && s.b_column == 1 ? 16 : dense ? 8 : 4;
+  const int first = s.n / wide * wide;
   const int full = s.n / 4 * 4;
-  for (int column = 0; column < full; column += 4) {
+  for (int column = 0; column < first && R == 1 && wide != 4; column += wide) {
+    if (dense) {
+      gemm_dense(s, a, b, row, column, store);
+    } else {
+      gemm_wide(s, a, b, row, column, store);
+    }
+  }
+  for (int column = R == 1 && wide != 4 ? first : 0; column < full; column += 4) {
     gemm_tile<R, 4>(s, a, b, row, column, store);
   }
   for (int column = full; column < s.n; ++column) {
@@ -169,15 +242,51 @@ TINYTC_INLINE void gemm(const GemmShape& s, T alpha, const T* a, const T* b, T b
   }
 }
 
+/// Four columns of one row of an outer product.
+template <typename T, typename Sink>
+TINYTC_INLINE void gemm_outer_row(T a, T b0, T b1, T b2, T b3, int index, const Sink& sink) {
+  const T p0 = rounded(a * b0);
+  const T p1 = rounded(a * b1);
+  const T p2 = rounded(a * b2);
+  const T p3 = rounded(a * b3);
+  sink(index, p0);
+  sink(index + 1, p1);
+  sink(index + 2, p2);
+  sink(index + 3, p3);
+}
+
+/// An outer product (k = 1: the weight gradient of a dense layer with one sample): no sum, every weight is
+/// visited in memory order.
+template <typename T, typename Sink>
+TINYTC_INLINE void gemm_outer(const GemmShape& s, const T* a, const T* b, int first, const Sink& sink) {
+  const int full = s.n / 4 * 4;
+  for (int row = 0; row < s.m; ++row) {
+    const T factor = a[row * s.a_row];
+    const T* at = b;
+    for (int column = 0; column < full; column += 4) {
+      gemm_outer_row(factor, at[0], at[s.b_column], at[2 * s.b_column], at[3 * s.b_column],
+                     first + row * s.n + column, sink);
+      at += 4 * s.b_column;
+    }
+    for (int column = full; column < s.n; ++column) {
+      sink(first + row * s.n + column, rounded(factor * b[column * s.b_column]));
+    }
+  }
+}
+
 /// The products a b, each finished sum handed to sink(position in [batch][m][n], sum): weight gradients of
-/// Gemm and MatMul.
+/// Gemm and MatMul. Sums run over k from zero; with k = 1 the product itself.
 template <typename T, typename Sink>
 TINYTC_INLINE void gemm_grad(const GemmShape& s, const T* a, const T* b, Sink sink) {
   const int batches = gemm_batches(s);
   for (int index = 0; index < batches; ++index) {
-    const GemmSink<T, Sink> store{s, sink, index * s.m * s.n};
-    gemm_product(s, a + gemm_batch_offset(s, s.a_batch, index), b + gemm_batch_offset(s, s.b_batch, index),
-                 store);
+    const T* a_at = a + gemm_batch_offset(s, s.a_batch, index);
+    const T* b_at = b + gemm_batch_offset(s, s.b_batch, index);
+    if (s.k == 1) {
+      gemm_outer(s, a_at, b_at, index * s.m * s.n, sink);
+    } else {
+      gemm_product(s, a_at, b_at, GemmSink<T, Sink>{s, sink, index * s.m * s.n});
+    }
   }
 }
 

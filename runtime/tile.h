@@ -59,6 +59,36 @@ TINYTC_INLINE void tile_run(T (&sum)[16], const TileStrides& strides, const T* x
   }
 }
 
+/// Adds x times 16 neighbouring weights to 16 sums.
+template <typename T>
+TINYTC_INLINE void tile_step_row(T (&sum)[16], T x, const T* w) {
+  sum[0] = mul_add(sum[0], x, w[0]);
+  sum[1] = mul_add(sum[1], x, w[1]);
+  sum[2] = mul_add(sum[2], x, w[2]);
+  sum[3] = mul_add(sum[3], x, w[3]);
+  sum[4] = mul_add(sum[4], x, w[4]);
+  sum[5] = mul_add(sum[5], x, w[5]);
+  sum[6] = mul_add(sum[6], x, w[6]);
+  sum[7] = mul_add(sum[7], x, w[7]);
+  sum[8] = mul_add(sum[8], x, w[8]);
+  sum[9] = mul_add(sum[9], x, w[9]);
+  sum[10] = mul_add(sum[10], x, w[10]);
+  sum[11] = mul_add(sum[11], x, w[11]);
+  sum[12] = mul_add(sum[12], x, w[12]);
+  sum[13] = mul_add(sum[13], x, w[13]);
+  sum[14] = mul_add(sum[14], x, w[14]);
+  sum[15] = mul_add(sum[15], x, w[15]);
+}
+
+/// sum + x0 w[0] + x1 w[1] + x2 w[2] + x3 w[3], in this order.
+template <typename T>
+TINYTC_INLINE T tile_dot4(T sum, T x0, T x1, T x2, T x3, const T* w) {
+  sum = mul_add(sum, x0, w[0]);
+  sum = mul_add(sum, x1, w[1]);
+  sum = mul_add(sum, x2, w[2]);
+  return mul_add(sum, x3, w[3]);
+}
+
 /// Starts every sum of a channel at its bias, or at zero where bias is null.
 template <int P, int C, typename T>
 TINYTC_INLINE void tile_start(T (&sum)[16], const T* bias) {
@@ -70,6 +100,30 @@ TINYTC_INLINE void tile_start(T (&sum)[16], const T* bias) {
   sum[1] = sum[5] = sum[9] = sum[13] = b1;
   sum[2] = sum[6] = sum[10] = sum[14] = b2;
   sum[3] = sum[7] = sum[11] = sum[15] = b3;
+}
+
+/// Starts 16 sums at 16 neighbouring biases, or at zero where bias is null.
+template <typename T>
+TINYTC_INLINE void tile_start_row(T (&sum)[16], const T* bias) {
+  const int one = bias != nullptr ? 1 : 0;
+  const T zero = T(0);
+  const T* from = bias != nullptr ? bias : &zero;
+  sum[0] = from[0];
+  sum[1] = from[one];
+  sum[2] = from[2 * one];
+  sum[3] = from[3 * one];
+  sum[4] = from[4 * one];
+  sum[5] = from[5 * one];
+  sum[6] = from[6 * one];
+  sum[7] = from[7 * one];
+  sum[8] = from[8 * one];
+  sum[9] = from[9 * one];
+  sum[10] = from[10 * one];
+  sum[11] = from[11 * one];
+  sum[12] = from[12 * one];
+  sum[13] = from[13 * one];
+  sum[14] = from[14 * one];
+  sum[15] = from[15 * one];
 }
 
 /// Finishes a pixel's C sums: adds the residual (unless null), clamps, stores. The residual may be y itself.
