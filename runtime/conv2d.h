@@ -85,37 +85,51 @@ constexpr int conv2d_scratch(const Conv2dShape& s) {
 }
 
 /// A 1x1 convolution without padding and strides is a list of pixels: one long row wastes no partial tile.
+/// (Written field by field: compilers fold constants through that, not through a changed copy.)
 TINYTC_INLINE constexpr Conv2dShape conv2d_flat(const Conv2dShape& s) {
-  Conv2dShape f = s;
-  if (s.kernel_h == 1 && s.kernel_w == 1 && s.stride_h == 1 && s.stride_w == 1 && s.pad_top == 0 &&
-      s.pad_left == 0 && s.in_h == s.out_h && s.in_w == s.out_w) {
-    f.in_w = f.out_w = s.batch * s.in_h * s.in_w;
-    f.batch = f.in_h = f.out_h = 1;
-  }
-  return f;
+  const bool flat = s.kernel_h == 1 && s.kernel_w == 1 && s.stride_h == 1 && s.stride_w == 1 &&
+                    s.pad_top == 0 && s.pad_left == 0 && s.in_h == s.out_h && s.in_w == s.out_w;
+  const int pixels = s.batch * s.in_h * s.in_w;
+  return Conv2dShape{flat ? 1 : s.batch,
+                     flat ? 1 : s.in_h,
+                     flat ? pixels : s.in_w,
+                     s.in_c,
+                     flat ? 1 : s.out_h,
+                     flat ? pixels : s.out_w,
+                     s.out_c,
+                     s.kernel_h,
+                     s.kernel_w,
+                     s.stride_h,
+                     s.stride_w,
+                     s.dilation_h,
+                     s.dilation_w,
+                     s.pad_top,
+                     s.pad_left,
+                     s.groups,
+                     s.packed};
 }
 
 /// Smallest distance in elements, address of x minus address of y, at which the output may run over the
 /// input: every element that is written before a later read must lie below it. With plain weights or groups
 /// the whole input is read again for each block.
 constexpr int conv2d_lead_x(const Conv2dShape& shape) {
-  const Conv2dShape s = conv2d_flat(shape);
+  Conv2dShape s = conv2d_flat(shape);
   if (!s.packed || s.groups > 1) {
     return s.batch * s.out_h * s.out_w * s.out_c;
   }
-  const Range inner = interior_range(s.out_w, s.stride_w, s.pad_left, s.dilation_w, s.kernel_w, s.in_w);
+  Range inner = interior_range(s.out_w, s.stride_w, s.pad_left, s.dilation_w, s.kernel_w, s.in_w);
   const int quads = (inner.last - inner.first) / 4;
   const int rest = s.out_c % 4;
   const int before_last = s.out_c - (rest != 0 ? 1 : 4);  // channels written before the last read of a tile
   int lead = -s.batch * s.in_h * s.in_w * s.in_c;
   for (int row = 0; row < s.batch * s.out_h; ++row) {
     const int iy = row % s.out_h * s.stride_h - s.pad_top;
-    const Range rows = tap_range(iy, s.dilation_h, s.kernel_h, s.in_h);
+    Range rows = tap_range(iy, s.dilation_h, s.kernel_h, s.in_h);
     for (int tile = 0; tile < s.out_w - 3 * quads; ++tile) {
       const bool four = tile >= inner.first && tile < inner.first + quads;
       const int ox = tile < inner.first ? tile : four ? tile + 3 * (tile - inner.first) : tile + 3 * quads;
       const int ix = ox * s.stride_w - s.pad_left;
-      const Range columns = tap_range(ix, s.dilation_w, s.kernel_w, s.in_w);
+      Range columns = tap_range(ix, s.dilation_w, s.kernel_w, s.in_w);
       if (rows.first == rows.last || columns.first == columns.last) {
         continue;
       }
@@ -151,7 +165,7 @@ TINYTC_INLINE void conv2d_pack_block(const Conv2dShape& s, const T* w, int width
 template <typename T>
 TINYTC_INLINE void conv2d(const Conv2dShape& shape, const T* x, const T* w, const T* bias, const T* residual,
                           const Activation<T>& activation, T* y, T* scratch) {
-  const Conv2dShape s = conv2d_flat(shape);
+  Conv2dShape s = conv2d_flat(shape);
   const int in_c = s.in_c / s.groups;
   const int out_c = s.out_c / s.groups;
   const int width = s.packed ? out_c : 4;
@@ -165,25 +179,25 @@ TINYTC_INLINE void conv2d(const Conv2dShape& shape, const T* x, const T* w, cons
         conv2d_pack_block(s, weights, channels, scratch);
         weights = scratch;
       }
-      const Correlation g{s.batch,
-                          s.in_h,
-                          s.in_w,
-                          s.in_c,
-                          s.out_h,
-                          s.out_w,
-                          s.out_c,
-                          s.out_w * s.out_c,
-                          s.out_h * s.out_w * s.out_c,
-                          in_c,
-                          channels,
-                          s.kernel_h,
-                          s.kernel_w,
-                          s.stride_h,
-                          s.stride_w,
-                          s.dilation_h,
-                          s.dilation_w,
-                          s.pad_top,
-                          s.pad_left};
+      Correlation g{s.batch,
+                    s.in_h,
+                    s.in_w,
+                    s.in_c,
+                    s.out_h,
+                    s.out_w,
+                    s.out_c,
+                    s.out_w * s.out_c,
+                    s.out_h * s.out_w * s.out_c,
+                    in_c,
+                    channels,
+                    s.kernel_h,
+                    s.kernel_w,
+                    s.stride_h,
+                    s.stride_w,
+                    s.dilation_h,
+                    s.dilation_w,
+                    s.pad_top,
+                    s.pad_left};
       correlate(g, x + first / out_c * in_c, weights, bias != nullptr ? bias + o : nullptr,
                 residual != nullptr ? residual + o : nullptr, activation, y + o);
     }

@@ -54,9 +54,9 @@ constexpr int conv2d_input_grad_pack_index(const Conv2dShape& s, int o, int i, i
   const int group_in = s.in_c / s.groups;
   int at = o / group_out * group_out * group_in * s.kernel_h * s.kernel_w;
   for (int py = 0; py < min_of(s.stride_h, s.in_h); ++py) {
-    const GradientPhase v = gradient_phase(py, s.pad_top, s.stride_h, s.dilation_h, s.kernel_h);
+    GradientPhase v = gradient_phase(py, s.pad_top, s.stride_h, s.dilation_h, s.kernel_h);
     for (int px = 0; px < min_of(s.stride_w, s.in_w); ++px) {
-      const GradientPhase h = gradient_phase(px, s.pad_left, s.stride_w, s.dilation_w, s.kernel_w);
+      GradientPhase h = gradient_phase(px, s.pad_left, s.stride_w, s.dilation_w, s.kernel_w);
       const int taps = v.count * h.count * group_out;
       if (ky >= v.first && (ky - v.first) % v.spacing == 0 && kx >= h.first &&
           (kx - h.first) % h.spacing == 0) {
@@ -113,7 +113,7 @@ TINYTC_INLINE void conv2d_input_grad_pack_block(const Conv2dShape& s, const Grad
 template <typename T>
 TINYTC_INLINE void conv2d_input_grad(const Conv2dShape& shape, const T* dy, const T* w, const T* bias,
                                      const T* residual, const Activation<T>& activation, T* dx, T* scratch) {
-  const Conv2dShape s = conv2d_flat(shape);
+  Conv2dShape s = conv2d_flat(shape);
   const int in_c = s.in_c / s.groups;
   const int out_c = s.out_c / s.groups;
   const int width = s.packed ? in_c : 4;
@@ -123,8 +123,8 @@ TINYTC_INLINE void conv2d_input_grad(const Conv2dShape& shape, const T* dy, cons
     for (int phase = 0; phase < s.stride_h * s.stride_w; ++phase) {
       const int py = phase / s.stride_w;
       const int px = phase % s.stride_w;
-      const GradientPhase v = gradient_phase(py, s.pad_top, s.stride_h, s.dilation_h, s.kernel_h);
-      const GradientPhase h = gradient_phase(px, s.pad_left, s.stride_w, s.dilation_w, s.kernel_w);
+      GradientPhase v = gradient_phase(py, s.pad_top, s.stride_h, s.dilation_h, s.kernel_h);
+      GradientPhase h = gradient_phase(px, s.pad_left, s.stride_w, s.dilation_w, s.kernel_w);
       const int rows = (s.in_h - py + s.stride_h - 1) / s.stride_h;
       const int columns = (s.in_w - px + s.stride_w - 1) / s.stride_w;
       for (int block = 0; block < in_c && rows > 0 && columns > 0; block += width) {
@@ -138,25 +138,25 @@ TINYTC_INLINE void conv2d_input_grad(const Conv2dShape& shape, const T* dy, cons
         }
         const int c = group * in_c + block;
         const int at = (py * s.in_w + px) * s.in_c + c;
-        const Correlation g{s.batch,
-                            s.out_h,
-                            s.out_w,
-                            s.out_c,
-                            rows,
-                            columns,
-                            s.stride_w * s.in_c,
-                            s.stride_h * s.in_w * s.in_c,
-                            s.in_h * s.in_w * s.in_c,
-                            out_c,
-                            channels,
-                            v.count,
-                            h.count,
-                            1,
-                            1,
-                            v.dilation,
-                            h.dilation,
-                            v.pad,
-                            h.pad};
+        Correlation g{s.batch,
+                      s.out_h,
+                      s.out_w,
+                      s.out_c,
+                      rows,
+                      columns,
+                      s.stride_w * s.in_c,
+                      s.stride_h * s.in_w * s.in_c,
+                      s.in_h * s.in_w * s.in_c,
+                      out_c,
+                      channels,
+                      v.count,
+                      h.count,
+                      1,
+                      1,
+                      v.dilation,
+                      h.dilation,
+                      v.pad,
+                      h.pad};
         correlate(g, dy + group * out_c, weights, bias != nullptr ? bias + c : nullptr,
                   residual != nullptr ? residual + at : nullptr, activation, dx + at);
       }
@@ -208,11 +208,11 @@ TINYTC_INLINE void conv2d_weight_grad_tile(const Conv2dShape& s, const T* x, con
   const int kx = column / channels;
   const int x_offset =
       (kx * s.dilation_w - s.pad_left) * s.in_c + o / (s.out_c / s.groups) * channels + column % channels;
-  const Range rows = output_range(s.out_h, s.stride_h, ky * s.dilation_h - s.pad_top, s.in_h);
-  const Range left = output_range(s.out_w, s.stride_w, kx * s.dilation_w - s.pad_left, s.in_w);
-  const Range right =
+  Range rows = output_range(s.out_h, s.stride_h, ky * s.dilation_h - s.pad_top, s.in_h);
+  Range left = output_range(s.out_w, s.stride_w, kx * s.dilation_w - s.pad_left, s.in_w);
+  Range right =
       output_range(s.out_w, s.stride_w, (column + J - 1) / channels * s.dilation_w - s.pad_left, s.in_w);
-  const TileStrides strides{1, s.out_c, 1, s.stride_w * s.in_c};
+  TileStrides strides{1, s.out_c, 1, s.stride_w * s.in_c};
   // Taps further right reach the image earlier and leave it earlier.
   const int inner = min_of(left.first, right.last);
   const int inner_last = max_of(inner, right.last);
@@ -267,7 +267,7 @@ TINYTC_INLINE void conv2d_weight_grad_outputs(const Conv2dShape& s, const T* x, 
 /// x: [batch][in_h][in_w][in_c]; dy: [batch][out_h][out_w][out_c]. Sums run over image, row, column.
 template <typename T, typename Sink>
 TINYTC_INLINE void conv2d_weight_grad(const Conv2dShape& shape, const T* x, const T* dy, Sink sink) {
-  const Conv2dShape s = conv2d_flat(shape);
+  Conv2dShape s = conv2d_flat(shape);
   const int outputs = s.out_c / s.groups;
   for (int first = 0; first < s.out_c; first += outputs) {
     const int full = first + outputs / 4 * 4;

@@ -11,6 +11,7 @@
 #include "runtime/activation.h"
 #include "runtime/base.h"
 #include "runtime/tile.h"
+#include "runtime/tile_block.h"
 
 namespace tinytc {
 
@@ -75,18 +76,27 @@ TINYTC_INLINE void correlate_tile(const Correlation& g, const T* x, int iy, int 
                                   const T* w, int w_step, const T* bias, const T* residual,
                                   const Activation<T>& activation, T* y) {
   T sum[16];
-  tile_start<P, C>(sum, bias);
-  const TileStrides strides{g.stride_w * g.x_pixel, 1, 1, w_step};
+  const int x_pixel = g.stride_w * g.x_pixel;
+  const int x_row = g.dilation_h * g.x_width * g.x_pixel;
   // Neighbouring taps of neighbouring pixels are one long run where nothing lies between them.
   const bool merged = g.dilation_w == 1 && g.x_pixel == g.run;
   const int runs = merged ? 1 : columns.last - columns.first;
   const int length = merged ? (columns.last - columns.first) * g.run : g.run;
-  for (int ky = rows.first; ky < rows.last; ++ky) {
-    for (int r = 0; r < runs; ++r) {
-      const int kx = columns.first + r;
-      tile_run<P, C>(sum, strides,
-                     x + ((iy + ky * g.dilation_h) * g.x_width + ix + kx * g.dilation_w) * g.x_pixel,
-                     w + (ky * g.kernel_w + kx) * g.run * w_step, length);
+  x += (iy * g.x_width + ix + columns.first * g.dilation_w) * g.x_pixel + rows.first * x_row;
+  w += (rows.first * g.kernel_w + columns.first) * g.run * w_step;
+  if (P == 4 && C == 4 && (merged || g.kernel_h == 1)) {
+    const bool flat = !merged;  // one kernel row: its taps take the part of the rows
+    tile_block(sum, x, x_pixel, flat ? g.dilation_w * g.x_pixel : x_row, w,
+               flat ? runs : rows.last - rows.first, length, bias);
+  } else {
+    tile_start<P, C>(sum, bias);
+    for (int ky = rows.first; ky < rows.last; ++ky) {
+      for (int r = 0; r < runs; ++r) {
+        tile_run<P, C>(sum, TileStrides{x_pixel, 1, 1, w_step}, x + r * g.dilation_w * g.x_pixel,
+                       w + r * g.run * w_step, length);
+      }
+      x += x_row;
+      w += g.kernel_w * g.run * w_step;
     }
   }
   tile_finish<P, C>(sum, residual, activation, y, g.y_pixel);
@@ -116,13 +126,13 @@ TINYTC_INLINE void correlate_pixels(const Correlation& g, const T* x, int iy, in
 template <typename T>
 TINYTC_INLINE void correlate(const Correlation& g, const T* x, const T* w, const T* bias, const T* residual,
                              const Activation<T>& activation, T* y) {
-  const Range inner = interior_range(g.y_width, g.stride_w, g.pad_left, g.dilation_w, g.kernel_w, g.x_width);
+  Range inner = interior_range(g.y_width, g.stride_w, g.pad_left, g.dilation_w, g.kernel_w, g.x_width);
   const int quads = (inner.last - inner.first) / 4;
   const int tiles = g.y_width - 3 * quads;
   for (int image = 0; image < g.batch; ++image) {
     for (int oy = 0; oy < g.y_height; ++oy) {
       const int iy = oy * g.stride_h - g.pad_top;
-      const Range rows = tap_range(iy, g.dilation_h, g.kernel_h, g.x_height);
+      Range rows = tap_range(iy, g.dilation_h, g.kernel_h, g.x_height);
       for (int tile = 0; tile < tiles; ++tile) {
         const bool four = tile >= inner.first && tile < inner.first + quads;
         const int ox = tile < inner.first ? tile : four ? tile + 3 * (tile - inner.first) : tile + 3 * quads;
@@ -133,7 +143,7 @@ TINYTC_INLINE void correlate(const Correlation& g, const T* x, const T* w, const
         if (four) {
           correlate_pixels<4>(g, x_image, iy, ix, rows, Range{0, g.kernel_w}, w, bias, r, activation, y + at);
         } else {
-          const Range columns = tap_range(ix, g.dilation_w, g.kernel_w, g.x_width);
+          Range columns = tap_range(ix, g.dilation_w, g.kernel_w, g.x_width);
           correlate_pixels<1>(g, x_image, iy, ix, rows, columns, w, bias, r, activation, y + at);
         }
       }

@@ -90,17 +90,17 @@ constexpr int depthwise_last_block(const DepthwiseConv2dShape& s) {
 /// that is written before a later read must lie below it.
 constexpr int depthwise_conv2d_lead_x(const DepthwiseConv2dShape& s) {
   const int out_c = s.channels * s.multiplier;
-  const Range inner = interior_range(s.out_w, s.stride_w, s.pad_left, s.dilation_w, s.kernel_w, s.in_w);
+  Range inner = interior_range(s.out_w, s.stride_w, s.pad_left, s.dilation_w, s.kernel_w, s.in_w);
   const int quads = (inner.last - inner.first) / 4;
   int lead = -s.batch * s.in_h * s.in_w * s.channels;
   for (int row = 0; row < s.batch * s.out_h; ++row) {
     const int iy = row % s.out_h * s.stride_h - s.pad_top;
-    const Range rows = tap_range(iy, s.dilation_h, s.kernel_h, s.in_h);
+    Range rows = tap_range(iy, s.dilation_h, s.kernel_h, s.in_h);
     for (int tile = 0; tile < s.out_w - 3 * quads; ++tile) {
       const bool four = tile >= inner.first && tile < inner.first + quads;
       const int ox = tile < inner.first ? tile : four ? tile + 3 * (tile - inner.first) : tile + 3 * quads;
       const int ix = ox * s.stride_w - s.pad_left;
-      const Range columns = tap_range(ix, s.dilation_w, s.kernel_w, s.in_w);
+      Range columns = tap_range(ix, s.dilation_w, s.kernel_w, s.in_w);
       if (rows.first == rows.last || columns.first == columns.last) {
         continue;
       }
@@ -259,12 +259,12 @@ TINYTC_INLINE void depthwise_pixels(const DepthwiseConv2dShape& s, const T* x, R
 template <typename T>
 TINYTC_INLINE void depthwise_conv2d(const DepthwiseConv2dShape& s, const T* x, const T* w, const T* bias,
                                     const T* residual, const Activation<T>& activation, T* y) {
-  const Range inner = interior_range(s.out_w, s.stride_w, s.pad_left, s.dilation_w, s.kernel_w, s.in_w);
+  Range inner = interior_range(s.out_w, s.stride_w, s.pad_left, s.dilation_w, s.kernel_w, s.in_w);
   const int quads = (inner.last - inner.first) / 4;
   const int tiles = s.out_w - 3 * quads;
   for (int row = 0; row < s.batch * s.out_h; ++row) {
     const int iy = row % s.out_h * s.stride_h - s.pad_top;
-    const Range rows = tap_range(iy, s.dilation_h, s.kernel_h, s.in_h);
+    Range rows = tap_range(iy, s.dilation_h, s.kernel_h, s.in_h);
     for (int tile = 0; tile < tiles; ++tile) {
       const bool four = tile >= inner.first && tile < inner.first + quads;
       const int ox = tile < inner.first ? tile : four ? tile + 3 * (tile - inner.first) : tile + 3 * quads;
@@ -275,7 +275,7 @@ TINYTC_INLINE void depthwise_conv2d(const DepthwiseConv2dShape& s, const T* x, c
       if (four) {
         depthwise_pixels<4>(s, x_at, rows, Range{0, s.kernel_w}, w, bias, r, activation, y + at);
       } else {
-        const Range columns = tap_range(ix, s.dilation_w, s.kernel_w, s.in_w);
+        Range columns = tap_range(ix, s.dilation_w, s.kernel_w, s.in_w);
         depthwise_pixels<1>(s, x_at, rows, columns, w, bias, r, activation, y + at);
       }
     }
@@ -335,9 +335,9 @@ TINYTC_INLINE void depthwise_conv2d_weight_grad(const DepthwiseConv2dShape& s, c
   const int out_c = s.channels * s.multiplier;
   for (int o = 0; o < out_c; ++o) {
     for (int ky = 0; ky < s.kernel_h; ++ky) {
-      const Range rows = output_range(s.out_h, s.stride_h, ky * s.dilation_h - s.pad_top, s.in_h);
+      Range rows = output_range(s.out_h, s.stride_h, ky * s.dilation_h - s.pad_top, s.in_h);
       for (int kx = 0; kx < s.kernel_w; ++kx) {
-        const Range columns = output_range(s.out_w, s.stride_w, kx * s.dilation_w - s.pad_left, s.in_w);
+        Range columns = output_range(s.out_w, s.stride_w, kx * s.dilation_w - s.pad_left, s.in_w);
         T sum = T(0);
         for (int image = 0; image < s.batch; ++image) {
           for (int oy = rows.first; oy < rows.last; ++oy) {

@@ -123,7 +123,7 @@ TINYTC_INLINE void gemm_tile(const GemmShape& s, const T* a, const T* b, int row
                              const Store& store) {
   T sum[16];
   tile_start<R, C>(sum, static_cast<const T*>(nullptr));
-  const TileStrides strides{s.a_row, s.a_column, s.b_column, s.b_row};
+  TileStrides strides{s.a_row, s.a_column, s.b_column, s.b_row};
   tile_run<R, C>(sum, strides, a + row * s.a_row, b + column * s.b_column, s.k);
   gemm_store_row<C>(sum[0], sum[1], sum[2], sum[3], row, column, store);
   if (R > 1) gemm_store_row<C>(sum[4], sum[5], sum[6], sum[7], row + 1, column, store);

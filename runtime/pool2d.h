@@ -60,8 +60,8 @@ constexpr int pool2d_lead_x(const Pool2dShape& s) {
   for (int pixel = 0; pixel < s.batch * s.out_h * s.out_w; ++pixel) {
     const int iy = pixel / s.out_w % s.out_h * s.stride_h - s.pad_top;
     const int ix = pixel % s.out_w * s.stride_w - s.pad_left;
-    const Range rows = tap_range(iy, s.dilation_h, s.kernel_h, s.in_h);
-    const Range columns = tap_range(ix, s.dilation_w, s.kernel_w, s.in_w);
+    Range rows = tap_range(iy, s.dilation_h, s.kernel_h, s.in_h);
+    Range columns = tap_range(ix, s.dilation_w, s.kernel_w, s.in_w);
     if (rows.first < rows.last && columns.first < columns.last) {
       const int y = pixel / (s.out_w * s.out_h) * s.in_h + iy + rows.first * s.dilation_h;
       const int x = ix + columns.first * s.dilation_w;
@@ -85,8 +85,8 @@ TINYTC_INLINE void max_pool2d(const Pool2dShape& s, const T* x, T* y, Index* arg
   for (int pixel = 0; pixel < s.batch * s.out_h * s.out_w; ++pixel) {
     const int iy = pixel / s.out_w % s.out_h * s.stride_h - s.pad_top;
     const int ix = pixel % s.out_w * s.stride_w - s.pad_left;
-    const Range rows = tap_range(iy, s.dilation_h, s.kernel_h, s.in_h);
-    const Range columns = tap_range(ix, s.dilation_w, s.kernel_w, s.in_w);
+    Range rows = tap_range(iy, s.dilation_h, s.kernel_h, s.in_h);
+    Range columns = tap_range(ix, s.dilation_w, s.kernel_w, s.in_w);
     const T* window = x + ((pixel / (s.out_w * s.out_h) * s.in_h + iy) * s.in_w + ix) * s.channels;
     for (int c = 0; c < s.channels; ++c) {
       int best = rows.first * s.kernel_w + columns.first;
@@ -131,12 +131,12 @@ TINYTC_INLINE void max_pool2d_grad(const Pool2dShape& s, const T* dy, const Inde
 
 /// What the sum of a window is divided by.
 TINYTC_INLINE constexpr int average_pool2d_divisor(const Pool2dShape& s, int iy, int ix) {
-  const Range rows = s.count_include_pad ? tap_range(iy + s.pad_top, s.dilation_h, s.kernel_h,
-                                                     s.in_h + s.pad_top + s.pad_bottom)
-                                         : tap_range(iy, s.dilation_h, s.kernel_h, s.in_h);
-  const Range columns = s.count_include_pad ? tap_range(ix + s.pad_left, s.dilation_w, s.kernel_w,
-                                                        s.in_w + s.pad_left + s.pad_right)
-                                            : tap_range(ix, s.dilation_w, s.kernel_w, s.in_w);
+  Range rows = s.count_include_pad
+                   ? tap_range(iy + s.pad_top, s.dilation_h, s.kernel_h, s.in_h + s.pad_top + s.pad_bottom)
+                   : tap_range(iy, s.dilation_h, s.kernel_h, s.in_h);
+  Range columns = s.count_include_pad ? tap_range(ix + s.pad_left, s.dilation_w, s.kernel_w,
+                                                  s.in_w + s.pad_left + s.pad_right)
+                                      : tap_range(ix, s.dilation_w, s.kernel_w, s.in_w);
   return (rows.last - rows.first) * (columns.last - columns.first);
 }
 
@@ -148,8 +148,8 @@ TINYTC_INLINE void average_pool2d(const Pool2dShape& s, const T* x, T* y) {
   for (int pixel = 0; pixel < s.batch * s.out_h * s.out_w; ++pixel) {
     const int iy = pixel / s.out_w % s.out_h * s.stride_h - s.pad_top;
     const int ix = pixel % s.out_w * s.stride_w - s.pad_left;
-    const Range rows = tap_range(iy, s.dilation_h, s.kernel_h, s.in_h);
-    const Range columns = tap_range(ix, s.dilation_w, s.kernel_w, s.in_w);
+    Range rows = tap_range(iy, s.dilation_h, s.kernel_h, s.in_h);
+    Range columns = tap_range(ix, s.dilation_w, s.kernel_w, s.in_w);
     const T scale = T(1) / static_cast<T>(average_pool2d_divisor(s, iy, ix));
     const T* window = x + ((pixel / (s.out_w * s.out_h) * s.in_h + iy) * s.in_w + ix) * s.channels;
     for (int c = 0; c < s.channels; ++c) {
@@ -175,8 +175,8 @@ TINYTC_INLINE void average_pool2d_grad(const Pool2dShape& s, const T* dy, T* dx)
   for (int pixel = 0; pixel < s.batch * s.out_h * s.out_w; ++pixel) {
     const int iy = pixel / s.out_w % s.out_h * s.stride_h - s.pad_top;
     const int ix = pixel % s.out_w * s.stride_w - s.pad_left;
-    const Range rows = tap_range(iy, s.dilation_h, s.kernel_h, s.in_h);
-    const Range columns = tap_range(ix, s.dilation_w, s.kernel_w, s.in_w);
+    Range rows = tap_range(iy, s.dilation_h, s.kernel_h, s.in_h);
+    Range columns = tap_range(ix, s.dilation_w, s.kernel_w, s.in_w);
     const T scale = T(1) / static_cast<T>(average_pool2d_divisor(s, iy, ix));
     const int window = ((pixel / (s.out_w * s.out_h) * s.in_h + iy) * s.in_w + ix) * s.channels;
     for (int c = 0; c < s.channels; ++c) {

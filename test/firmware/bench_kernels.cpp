@@ -1,15 +1,19 @@
-// Cycles of the multiplying float kernels on the layer shapes of the MLPerf Tiny networks and of a few training steps.
+// Cycles of the multiplying float kernels on the layer shapes of the MLPerf Tiny networks and of a few
+// training steps.
 //
-//     scripts/emulate --target nrf52840 --main test/firmware/bench_kernels.cpp --ram 2M --flash 2M --json result.json
+//     scripts/emulate --target nrf52840 --main test/firmware/bench_kernels.cpp --ram 2M --flash 2M --json
+//     result.json
 //
-// Each layer runs as emitted code would call it: a constant shape in a function of its own. A region's name is
-// "network/layer/multiply-accumulates/how many such layers the network has". Values do not matter to the count.
+// Each layer runs as emitted code would call it: a constant shape in a function of its own. A region's name
+// is "network/layer/multiply-accumulates/how many such layers the network has". Values do not matter to the
+// count.
 #include "marker.h"
 #include "runtime/conv2d.h"
 #include "runtime/conv2d_grad.h"
 #include "runtime/depthwise_conv2d.h"
 #include "runtime/gemm.h"
 #include "runtime/pool2d.h"
+#include "runtime/sinks.h"
 
 namespace {
 
@@ -24,18 +28,13 @@ const float weights[83000] = {1};
 float trained[83000];
 const float bias[1024] = {1};
 std::uint8_t argmax[elements];
+float rate = 0.01F;
 
 constexpr Activation<float> relu{0.0F, __builtin_inff(), false};
 
-struct Descend {
-  float* w;
-  float rate;
-  void operator()(int index, float gradient) const { w[index] -= rate * gradient; }
-};
-
-#define LAYER(name, macs, times, body)                             \
-  TINYTC_REGION_BEGIN(name "/" #macs "/" #times);                  \
-  body();                                                          \
+#define LAYER(name, macs, times, body)            \
+  TINYTC_REGION_BEGIN(name "/" #macs "/" #times); \
+  body();                                         \
   TINYTC_REGION_END(name "/" #macs "/" #times)
 
 template <int H, int W, int C, int OH, int OW, int OC, int KH, int KW, int S, int PT, int PL, int Packed>
@@ -66,13 +65,13 @@ TINYTC_NOINLINE void conv_input_grad() {
 template <int H, int W, int C, int OH, int OW, int OC, int KH, int KW, int S, int PT, int PL>
 TINYTC_NOINLINE void conv_weight_grad() {
   constexpr Conv2dShape s{1, H, W, C, OH, OW, OC, KH, KW, S, S, 1, 1, PT, PL, 1, 0};
-  conv2d_weight_grad(s, x, y, Descend{trained, 0.01F});
+  conv2d_weight_grad(s, x, y, Sgd<float>{trained, rate, 0.0F});
 }
 
 template <int N, int K>
 TINYTC_NOINLINE void dense_weight_grad() {
   constexpr GemmShape s{N, K, 1, 1, 1, K, 1, 0, 0, 0, {}, {}, {}};
-  gemm_grad(s, y, x, Descend{trained, 0.01F});
+  gemm_grad(s, y, x, Sgd<float>{trained, rate, 0.0F});
 }
 
 template <int N, int K>
@@ -102,7 +101,7 @@ TINYTC_NOINLINE void average_pool() {
 template <int Rows, int C>
 TINYTC_NOINLINE void bias_gradient() {
   constexpr BiasGradShape s{Rows, C};
-  bias_grad(s, y, Descend{trained, 0.01F});
+  bias_grad(s, y, Sgd<float>{trained, rate, 0.0F});
 }
 
 void kws() {

@@ -1,0 +1,156 @@
+// The inner blocks that decide the speed of convolutions, in Thumb-2 with a single-precision FPU (Cortex-M4F,
+// M7, M33, M55), beside portable twins of the same order of operations and therefore the same bits.
+//
+// Compilers spill 16 sums and their products; the assembly keeps sums in s0-s15, weights in s16-s19, inputs
+// in s20-s23 and products in s24-s31. Loads stand together, where the core pipelines them, and no sum waits
+// for the product before it. Each loop ends after exactly as many turns as its count argument says.
+#ifndef TINYTC_RUNTIME_TILE_BLOCK_H
+#define TINYTC_RUNTIME_TILE_BLOCK_H
+
+#include "runtime/base.h"
+#include "runtime/tile.h"
+
+#if defined(__thumb2__) && defined(__ARM_FP) && (__ARM_FP & 4)
+#define TINYTC_TILE_ASSEMBLY 1
+// One k of 4 pixels x 4 channels: x at byte offset `at` of each pixel, four weights from byte offset `w0` on.
+#define TINYTC_TILE_STEP(at, w0, w1, w2, w3) \
+  "vldr.32 s16, [%[w], #" #w0                \
+  "]\n"                                      \
+  "vldr.32 s17, [%[w], #" #w1                \
+  "]\n"                                      \
+  "vldr.32 s18, [%[w], #" #w2                \
+  "]\n"                                      \
+  "vldr.32 s19, [%[w], #" #w3                \
+  "]\n"                                      \
+  "vldr.32 s20, [%[x], #" #at                \
+  "]\n"                                      \
+  "vldr.32 s21, [%[x1], #" #at               \
+  "]\n"                                      \
+  "vldr.32 s22, [%[x2], #" #at               \
+  "]\n"                                      \
+  "vldr.32 s23, [%[x3], #" #at               \
+  "]\n"                                      \
+  "vmul.f32 s24, s20, s16\n"                 \
+  "vmul.f32 s25, s20, s17\n"                 \
+  "vmul.f32 s26, s20, s18\n"                 \
+  "vmul.f32 s27, s20, s19\n"                 \
+  "vmul.f32 s28, s21, s16\n"                 \
+  "vmul.f32 s29, s21, s17\n"                 \
+  "vmul.f32 s30, s21, s18\n"                 \
+  "vmul.f32 s31, s21, s19\n"                 \
+  "vadd.f32 %[s0], %[s0], s24\n"             \
+  "vadd.f32 %[s1], %[s1], s25\n"             \
+  "vadd.f32 %[s2], %[s2], s26\n"             \
+  "vadd.f32 %[s3], %[s3], s27\n"             \
+  "vadd.f32 %[s4], %[s4], s28\n"             \
+  "vadd.f32 %[s5], %[s5], s29\n"             \
+  "vadd.f32 %[s6], %[s6], s30\n"             \
+  "vadd.f32 %[s7], %[s7], s31\n"             \
+  "vmul.f32 s24, s22, s16\n"                 \
+  "vmul.f32 s25, s22, s17\n"                 \
+  "vmul.f32 s26, s22, s18\n"                 \
+  "vmul.f32 s27, s22, s19\n"                 \
+  "vmul.f32 s28, s23, s16\n"                 \
+  "vmul.f32 s29, s23, s17\n"                 \
+  "vmul.f32 s30, s23, s18\n"                 \
+  "vmul.f32 s31, s23, s19\n"                 \
+  "vadd.f32 %[s8], %[s8], s24\n"             \
+  "vadd.f32 %[s9], %[s9], s25\n"             \
+  "vadd.f32 %[s10], %[s10], s26\n"           \
+  "vadd.f32 %[s11], %[s11], s27\n"           \
+  "vadd.f32 %[s12], %[s12], s28\n"           \
+  "vadd.f32 %[s13], %[s13], s29\n"           \
+  "vadd.f32 %[s14], %[s14], s30\n"           \
+  "vadd.f32 %[s15], %[s15], s31\n"
+#endif
+
+namespace tinytc {
+
+/// Four pixels x four channels, all taps: sum[4 * p + c] = bias[c] + sum over rows r and k of
+/// x[p * x_pixel + r * x_row + k] * w[4 * (r * n + k) + c]. bias may be null. Strides in elements.
+template <typename T>
+TINYTC_INLINE void tile_block(T (&sum)[16], const T* x, int x_pixel, int x_row, const T* w, int rows, int n,
+                              const T* bias) {
+  tile_start<4, 4>(sum, bias);
+  for (int r = 0; r < rows; ++r) {
+    tile_run<4, 4>(sum, TileStrides{x_pixel, 1, 1, 4}, x + r * x_row, w + 4 * r * n, n);
+  }
+}
+
+#if defined(TINYTC_TILE_ASSEMBLY)
+/// The same in assembly.
+TINYTC_INLINE void tile_block(float (&sum)[16], const float* x, int x_pixel, int x_row, const float* w,
+                              int rows, int n, const float* bias) {
+  const float zeros[4] = {0.0F, 0.0F, 0.0F, 0.0F};
+  const float* start = bias != nullptr ? bias : zeros;
+  const float* x1;
+  const float* x2;
+  int x3 = 4 * x_pixel;
+  asm volatile(
+      "vldr.32 %[s0], [%[start], #0]\n"
+      "vldr.32 %[s1], [%[start], #4]\n"
+      "vldr.32 %[s2], [%[start], #8]\n"
+      "vldr.32 %[s3], [%[start], #12]\n"
+      "add %[x1], %[x], %[x3]\n"
+      "add %[x2], %[x1], %[x3]\n"
+      "add %[x3], %[x2], %[x3]\n"
+      "vmov.f32 %[s4], %[s0]\n"
+      "vmov.f32 %[s5], %[s1]\n"
+      "vmov.f32 %[s6], %[s2]\n"
+      "vmov.f32 %[s7], %[s3]\n"
+      "vmov.f32 %[s8], %[s0]\n"
+      "vmov.f32 %[s9], %[s1]\n"
+      "vmov.f32 %[s10], %[s2]\n"
+      "vmov.f32 %[s11], %[s3]\n"
+      "vmov.f32 %[s12], %[s0]\n"
+      "vmov.f32 %[s13], %[s1]\n"
+      "vmov.f32 %[s14], %[s2]\n"
+      "vmov.f32 %[s15], %[s3]\n"
+      "cmp %[rows], #0\n"
+      "beq 5f\n"
+      "1:\n"
+      "lsrs %[start], %[n], #2\n"
+      "beq 3f\n"
+      "2:\n"
+      TINYTC_TILE_STEP(0, 0, 4, 8, 12)
+      TINYTC_TILE_STEP(4, 16, 20, 24, 28)
+      TINYTC_TILE_STEP(8, 32, 36, 40, 44)
+      TINYTC_TILE_STEP(12, 48, 52, 56, 60)
+      "add %[x], #16\n"
+      "add %[x1], #16\n"
+      "add %[x2], #16\n"
+      "add %[x3], #16\n"
+      "add %[w], #64\n"
+      "subs %[start], #1\n"
+      "bne 2b\n"
+      "3:\n"
+      "ands %[start], %[n], #3\n"
+      "beq 4f\n"
+      "6:\n"
+      TINYTC_TILE_STEP(0, 0, 4, 8, 12)
+      "add %[x], #4\n"
+      "add %[x1], #4\n"
+      "add %[x2], #4\n"
+      "add %[x3], #4\n"
+      "add %[w], #16\n"
+      "subs %[start], #1\n"
+      "bne 6b\n"
+      "4:\n"
+      "subs %[rows], #1\n"
+      "beq 5f\n"
+      "add %[x], %[row]\n"
+      "add %[x1], %[row]\n"
+      "add %[x2], %[row]\n"
+      "add %[x3], %[row]\n"
+      "b 1b\n"
+      "5:\n"
+      : [s0] "=&t"(sum[0]), [s1] "=&t"(sum[1]), [s2] "=&t"(sum[2]), [s3] "=&t"(sum[3]), [s4] "=&t"(sum[4]), [s5] "=&t"(sum[5]), [s6] "=&t"(sum[6]), [s7] "=&t"(sum[7]), [s8] "=&t"(sum[8]), [s9] "=&t"(sum[9]), [s10] "=&t"(sum[10]), [s11] "=&t"(sum[11]), [s12] "=&t"(sum[12]), [s13] "=&t"(sum[13]), [s14] "=&t"(sum[14]), [s15] "=&t"(sum[15]),
+        [x] "+r"(x), [x1] "=&r"(x1), [x2] "=&r"(x2), [x3] "+r"(x3), [w] "+r"(w), [rows] "+r"(rows), [start] "+r"(start)
+      : [row] "r"(4 * (x_row - n)), [n] "r"(n)
+      : "s16", "s17", "s18", "s19", "s20", "s21", "s22", "s23", "s24", "s25", "s26", "s27", "s28", "s29", "s30", "s31", "cc", "memory");
+}
+#endif
+
+}  // namespace tinytc
+
+#endif  // TINYTC_RUNTIME_TILE_BLOCK_H
