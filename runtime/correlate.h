@@ -87,7 +87,7 @@ TINYTC_INLINE void correlate_tile(const Correlation& g, const T* x, int iy, int 
   if (P == 4 && C == 4 && (merged || g.kernel_h == 1)) {
     const bool flat = !merged;  // one kernel row: its taps take the part of the rows
     tile_block(sum, x, x_pixel, flat ? g.dilation_w * g.x_pixel : x_row, w,
-               flat ? runs : rows.last - rows.first, length, bias);
+               (rows.last - rows.first) * runs, length, bias);
   } else {
     tile_start<P, C>(sum, bias);
     for (int ky = rows.first; ky < rows.last; ++ky) {
