@@ -9,6 +9,7 @@
 #include "runtime/activation.h"
 #include "runtime/base.h"
 #include "runtime/tile.h"
+#include "runtime/tile_block.h"
 
 namespace tinytc {
 
@@ -166,20 +167,7 @@ TINYTC_INLINE void gemm_dense(const GemmShape& s, const T* a, const T* b, int ro
   a += row * s.a_row;
   b += column * s.b_column;
   const int full = s.k / 4 * 4;
-  for (int k = 0; k < full; k += 4) {
-    const T a0 = a[k];
-    const T a1 = a[k + 1];
-    const T a2 = a[k + 2];
-    const T a3 = a[k + 3];
-    sum[0] = tile_dot4(sum[0], a0, a1, a2, a3, b + k);
-    sum[1] = tile_dot4(sum[1], a0, a1, a2, a3, b + k + s.b_column);
-    sum[2] = tile_dot4(sum[2], a0, a1, a2, a3, b + k + 2 * s.b_column);
-    sum[3] = tile_dot4(sum[3], a0, a1, a2, a3, b + k + 3 * s.b_column);
-    sum[4] = tile_dot4(sum[4], a0, a1, a2, a3, b + k + 4 * s.b_column);
-    sum[5] = tile_dot4(sum[5], a0, a1, a2, a3, b + k + 5 * s.b_column);
-    sum[6] = tile_dot4(sum[6], a0, a1, a2, a3, b + k + 6 * s.b_column);
-    sum[7] = tile_dot4(sum[7], a0, a1, a2, a3, b + k + 7 * s.b_column);
-  }
+  dense_block(sum, a, b, s.b_column, s.k / 4);
   for (int k = full; k < s.k; ++k) {
     sum[0] = mul_add(sum[0], a[k], b[k]);
     sum[1] = mul_add(sum[1], a[k], b[k + s.b_column]);
@@ -255,22 +243,44 @@ TINYTC_INLINE void gemm_outer_row(T a, T b0, T b1, T b2, T b3, int index, const 
   sink(index + 3, p3);
 }
 
+/// R rows of an outer product: four columns at a time, loaded once for all rows.
+template <int R, typename T, typename Sink>
+TINYTC_INLINE void gemm_outer_rows(const GemmShape& s, const T* a, const T* b, int first, const Sink& sink) {
+  const T a0 = a[0];
+  const T a1 = R > 1 ? a[s.a_row] : T(0);
+  const T a2 = R > 2 ? a[2 * s.a_row] : T(0);
+  const T a3 = R > 3 ? a[3 * s.a_row] : T(0);
+  const int full = s.n / 4 * 4;
+  for (int column = 0; column < full; column += 4) {
+    const T b0 = b[0];
+    const T b1 = b[s.b_column];
+    const T b2 = b[2 * s.b_column];
+    const T b3 = b[3 * s.b_column];
+    gemm_outer_row(a0, b0, b1, b2, b3, first + column, sink);
+    if (R > 1) gemm_outer_row(a1, b0, b1, b2, b3, first + s.n + column, sink);
+    if (R > 2) gemm_outer_row(a2, b0, b1, b2, b3, first + 2 * s.n + column, sink);
+    if (R > 3) gemm_outer_row(a3, b0, b1, b2, b3, first + 3 * s.n + column, sink);
+    b += 4 * s.b_column;
+  }
+  for (int column = full; column < s.n; ++column) {
+    sink(first + column, rounded(a0 * b[0]));
+    if (R > 1) sink(first + s.n + column, rounded(a1 * b[0]));
+    if (R > 2) sink(first + 2 * s.n + column, rounded(a2 * b[0]));
+    if (R > 3) sink(first + 3 * s.n + column, rounded(a3 * b[0]));
+    b += s.b_column;
+  }
+}
+
 /// An outer product (k = 1: the weight gradient of a dense layer with one sample): no sum, every weight is
-/// visited in memory order.
+/// visited once.
 template <typename T, typename Sink>
 TINYTC_INLINE void gemm_outer(const GemmShape& s, const T* a, const T* b, int first, const Sink& sink) {
-  const int full = s.n / 4 * 4;
-  for (int row = 0; row < s.m; ++row) {
-    const T factor = a[row * s.a_row];
-    const T* at = b;
-    for (int column = 0; column < full; column += 4) {
-      gemm_outer_row(factor, at[0], at[s.b_column], at[2 * s.b_column], at[3 * s.b_column],
-                     first + row * s.n + column, sink);
-      at += 4 * s.b_column;
-    }
-    for (int column = full; column < s.n; ++column) {
-      sink(first + row * s.n + column, rounded(factor * b[column * s.b_column]));
-    }
+  const int full = s.m / 4 * 4;
+  for (int row = 0; row < full; row += 4) {
+    gemm_outer_rows<4>(s, a + row * s.a_row, b, first + row * s.n, sink);
+  }
+  for (int row = full; row < s.m; ++row) {
+    gemm_outer_rows<1>(s, a + row * s.a_row, b, first + row * s.n, sink);
   }
 }
 

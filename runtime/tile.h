@@ -80,15 +80,6 @@ TINYTC_INLINE void tile_step_row(T (&sum)[16], T x, const T* w) {
   sum[15] = mul_add(sum[15], x, w[15]);
 }
 
-/// sum + x0 w[0] + x1 w[1] + x2 w[2] + x3 w[3], in this order.
-template <typename T>
-TINYTC_INLINE T tile_dot4(T sum, T x0, T x1, T x2, T x3, const T* w) {
-  sum = mul_add(sum, x0, w[0]);
-  sum = mul_add(sum, x1, w[1]);
-  sum = mul_add(sum, x2, w[2]);
-  return mul_add(sum, x3, w[3]);
-}
-
 /// Starts every sum of a channel at its bias, or at zero where bias is null.
 template <int P, int C, typename T>
 TINYTC_INLINE void tile_start(T (&sum)[16], const T* bias) {
