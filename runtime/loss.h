@@ -194,7 +194,7 @@ struct BinaryCrossEntropy {
 /// x is a logit (torch.nn.BCEWithLogitsLoss).
 template <typename T>
 struct BinaryCrossEntropyWithLogits {
-  TINYTC_INLINE T value(T x, T t) const { return mul_add(math_softplus(x), -x, t); }
+  TINYTC_INLINE T value(T x, T t) const { return mul_add(math_softplus(-x), static_cast<T>(1) - t, x); }
   TINYTC_INLINE T gradient(T x, T t) const { return math_sigmoid(x) - t; }
 };
 
