@@ -105,7 +105,9 @@ Interface interface_of(const Graph& graph, const std::vector<BufferId>& buffer_o
     const bool is_label = graph.value(id).role == Role::label;
     (is_label ? interface.labels : interface.inputs).push_back(buffer(id));
     if (is_label) add_label_facts(graph, id, interface);
+    interface.arguments.push_back(buffer(id));
   }
+  if (graph.learning_rate != no_value) interface.arguments.push_back(buffer(graph.learning_rate));
   for (ValueId id : graph.outputs) interface.outputs.push_back(buffer(id));
   interface.loss = buffer(graph.loss);
   interface.learning_rate = buffer(graph.learning_rate);

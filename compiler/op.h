@@ -166,6 +166,7 @@ struct LayoutRule {
   /// Inputs and outputs that are activations [N,C,spatial...] which the operator also takes channels-last, when the attribute
   /// `channels_last` is 1; empty: it has no channels-last form.
   std::vector<int> spatial_inputs = {}, spatial_outputs = {};
+  bool needs_channels_last = false;  // its kernels take nothing else
   /// Element-wise with numpy broadcasting: any permutation of all operands of full rank.
   bool elementwise = false;
   /// Rewrites the attributes for operand 0 (and all others of its rank) permuted so that new axis k is old axis perm[k]; false if it

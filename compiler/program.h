@@ -77,6 +77,7 @@ struct KernelCall {
 
 /// What an entry point's caller passes and gets: buffers in the arena of that entry.
 struct Interface {
+  std::vector<BufferId> arguments;  // all graph inputs in graph order, then the learning rate if there is one
   std::vector<BufferId> inputs;   // graph inputs of role input, in graph order
   std::vector<BufferId> labels;   // graph inputs of role label
   std::vector<std::int64_t> label_classes;  // of each label: class indices lie in [0, this); 0 for a target of real numbers

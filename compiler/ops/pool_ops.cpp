@@ -139,8 +139,8 @@ void lower_average_pool_grad(LowerContext& context) {
 }  // namespace
 
 OpRows pool_ops() {
-  const LayoutRule max_layout{.spatial_inputs = {0}, .spatial_outputs = {0, 2}};
-  const LayoutRule average_layout{.spatial_inputs = {0}, .spatial_outputs = {0}};
+  const LayoutRule max_layout{.spatial_inputs = {0}, .spatial_outputs = {0, 2}, .needs_channels_last = true};
+  const LayoutRule average_layout{.spatial_inputs = {0}, .spatial_outputs = {0}, .needs_channels_last = true};
   return {
       {.name = "MaxPool", .max_outputs = 3, .infer = infer_pool, .gradient = gradient_of_max_pool, .lower = lower_max_pool, .layout = max_layout},
       {.name = "GlobalMaxPool",
@@ -154,7 +154,7 @@ OpRows pool_ops() {
        .max_inputs = 2,
        .infer = infer_pool_grad,
        .lower = lower_max_pool_grad,
-       .layout = {.spatial_inputs = {0, 1}, .spatial_outputs = {0}},
+       .layout = {.spatial_inputs = {0, 1}, .spatial_outputs = {0}, .needs_channels_last = true},
        .is_public = false},
       {.name = "AveragePool", .infer = infer_pool, .gradient = gradient_of_average_pool, .lower = lower_average_pool, .layout = average_layout},
       {.name = "GlobalAveragePool",
