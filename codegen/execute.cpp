@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 
 #include <cstring>
-#include <memory>
+
 
 #include "codegen/emit_calls.h"
 #include "codegen/jit.h"

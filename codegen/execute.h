@@ -1,6 +1,8 @@
 // The evaluator: runs a Graph on the host through the same lowering, planning and kernels as the firmware.
 #pragma once
 
+#include <memory>
+
 #include "compiler/graph.h"
 
 namespace tinytc {
