@@ -23,6 +23,7 @@ struct Instance {
   std::int64_t padding;  // see lower_bound()
   bool sliding;          // some distance is negative: an item may end up below one placed earlier
   std::vector<std::vector<Neighbour>> neighbours;  // all conflicting items
+  std::vector<std::vector<Neighbour>> supporters;  // the same, with distance(neighbour, owner)
   std::vector<std::vector<int>> members;           // items of each section
   std::vector<int> twin;                           // the item before this one that is identical to it, or -1
   std::vector<Sharing> sharing;
@@ -36,6 +37,7 @@ struct State {
   std::vector<std::int64_t> floors;   // per section: the least `lowest` of its unplaced items
   std::vector<std::int64_t> totals;   // per section: bytes that its unplaced items need above the floor
   std::vector<int> crossing;          // per section: unplaced items that are live in it and in the next one
+  std::vector<std::int64_t> reach;    // per unplaced item: what passed_over_fit() found that it must reach
   std::vector<int> rank;              // position of each item in the order of preference
   std::vector<std::int64_t> solution;  // offsets of finished parts
   std::vector<int> touched;  // per section: stamp of the last update, so that each is refreshed once
@@ -75,15 +77,17 @@ void relax_neighbours(const std::vector<Relaxed>& relaxed, std::vector<Neighbour
 }
 
 Instance make_instance(const Model& model, std::int64_t capacity) {
-  Instance in{model, capacity, padding(model), false, {}, {}, {}, sharings(model), {}};
+  Instance in{model, capacity, padding(model), false, {}, {}, {}, {}, sharings(model), {}};
   const int count = static_cast<int>(model.items.size());
   in.neighbours.resize(count);
+  in.supporters.resize(count);
   in.members.resize(model.sections);
   in.sharing_of.resize(count);
   for (int i = 0; i < count; ++i) {
     for_each_conflict(model, i, [&](int j) { in.neighbours[i].push_back({j, model.items[i].size}); });
     relax_neighbours(model.relaxed[i], in.neighbours[i]);
     for (const Neighbour& n : in.neighbours[i]) in.sliding = in.sliding || n.above < 0;
+    for (const Neighbour& n : in.neighbours[i]) in.supporters[n.item].push_back({i, n.above});
     for (int s = model.items[i].first; s < model.items[i].last; ++s) in.members[s].push_back(i);
   }
   for (int k = 0; k < static_cast<int>(in.sharing.size()); ++k) {
@@ -131,6 +135,7 @@ State make_state(const Instance& in, std::vector<int> rank, std::int64_t node_li
   State st;
   st.offsets.assign(count, -1);
   st.lowest.assign(count, 0);
+  st.reach.assign(count, 0);
   st.floors.assign(in.model.sections, 0);
   st.totals = section_bounds(in.model);
   st.crossing.assign(in.model.sections, 0);
@@ -221,6 +226,47 @@ void unplace(const Instance& in, State& st, int i, const Undo& undo) {
   add_sharings(in, st, i, -1);
 }
 
+// Items that were passed over must still be raised: in a canonical placement each stands on another item, so
+// a later neighbour has to get below it. Computes the offsets that all items of the part must at least reach,
+// and checks the sections again with those. False if the part cannot be completed.
+bool passed_over_fit(const Instance& in, State& st, const Part& part, const Last& last) {
+  const std::int64_t level = last.offset;
+  std::vector<int> passed;
+  for (int i : part.items) {
+    st.reach[i] = std::max(level, st.lowest[i]);
+    if (st.lowest[i] < level) passed.push_back(i);
+  }
+  if (passed.empty()) return true;
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (int i : passed) {
+      std::int64_t least = none;
+      for (const Neighbour& n : in.supporters[i]) {
+        if (st.offsets[n.item] < 0) least = std::min(least, st.reach[n.item] + n.above);
+      }
+      if (least == none) return false;  // nothing is left that could raise it
+      least = round_up(least, in.model.items[i].alignment);
+      if (least <= st.reach[i]) continue;
+      st.reach[i] = least;
+      changed = true;
+      if (least + in.model.items[i].size <= in.capacity) continue;
+      note_bound(st, least + in.model.items[i].size);
+      return false;
+    }
+  }
+  for (int s = part.first; s < part.last; ++s) {
+    if (st.floors[s] >= level) continue;
+    std::int64_t floor = none;
+    for (int i : in.members[s]) {
+      if (st.offsets[i] < 0) floor = std::min(floor, st.reach[i]);
+    }
+    if (floor == none || floor + st.totals[s] - in.padding <= in.capacity) continue;
+    note_bound(st, floor + st.totals[s] - in.padding);
+    return false;
+  }
+  return true;
+}
+
 struct Candidate {
   std::int64_t offset;
   int rank, item;
@@ -284,6 +330,7 @@ std::vector<Part> split(const Instance& in, const State& st, const Part& part, i
 Verdict explore(const Instance& in, State& st, const Part& part, const Last& last) {
   if (st.nodes_left <= 0) return Verdict::unknown;
   --st.nodes_left;
+  if (!in.sliding && !passed_over_fit(in, st, part, last)) return Verdict::impossible;
   for (const Candidate& c : candidates(in, st, part, last)) {
     Undo undo;
     Verdict verdict = Verdict::impossible;
