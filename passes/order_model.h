@@ -1,7 +1,9 @@
 // What running a node does to memory; internal to order_nodes.
 //
-// Values that are views of one buffer are one group. A group is born when first written and dies when the
-// last node that touches it has run.
+// Values that are views of one buffer are one group. A group opens (takes its bytes) with the first node that
+// writes it and closes (gives them back) when the last node that touches it has run. Run backwards, the same
+// group opens with the first node that touches it and closes with the last that writes it: so a model can be
+// reversed, and every order of the reversed model, read backwards, has the same peak.
 #pragma once
 
 #include <cstdint>
@@ -12,29 +14,33 @@
 namespace tinytc::ordering {
 
 struct Node {
-  std::vector<int> touches;        // groups read or written, each once
-  std::vector<int> writes;         // groups written, each once
+  std::vector<int> opens;   // groups that it opens if they are not open yet, each once
+  std::vector<int> closes;  // groups that it closes if no other node has still to close them, each once
   std::vector<OrderReuse> reuses;  // between groups, by output
   std::int64_t scratch = 0;        // bytes
-  std::vector<int> followers;      // nodes that must run later
+  std::vector<int> followers;      // nodes that must run later, ascending
   int predecessors = 0;            // number of nodes that name this one as a follower
 };
 
 struct Model {
   std::vector<Node> nodes;
   std::vector<std::int64_t> sizes;  // bytes per group
-  std::vector<int> touchers;        // per group: nodes that touch it, plus one if it is live at the end
-  std::vector<char> born;           // per group: live before the first node
-  std::vector<char> kept;           // per group: live after the last node
+  std::vector<char> open;           // per group: takes its bytes before the first node
+  std::vector<char> kept;           // per group: takes its bytes after the last node
+  std::vector<int> closers;         // per group: nodes that must run before it closes, plus one if it is kept
+  bool reversed = false;
 };
 
 // Throws std::invalid_argument, see order_nodes().
 Model build_model(const OrderProblem& problem);
 
+// The same model backwards in time.
+Model reverse(const Model& model);
+
 // Where a run stands.
 struct Run {
-  std::vector<int> touchers;  // per group: still to come
-  std::vector<char> born;
+  std::vector<int> closers;       // per group: still to come
+  std::vector<char> open;         // per group: has been opened (it may have closed since)
   std::vector<int> predecessors;  // per node: still to come
   std::int64_t live = 0;          // bytes between nodes
 };
@@ -49,22 +55,23 @@ struct Effect {
 // What running `node` next would do.
 Effect effect(const Model& model, const Run& run, int node);
 
-// Runs it; calls ready(n) for each node n that can run from now on. undo() takes it back; `born` lists what
-// was born.
+// Runs it; calls ready(n) for each node n that can run from now on. Appends the groups that it opened to
+// `opened`.
 template <typename Ready>
-void advance(const Model& model, Run& run, int node, std::vector<int>& born, Ready ready) {
+void advance(const Model& model, Run& run, int node, std::vector<int>& opened, Ready ready) {
   run.live = effect(model, run, node).after;
-  for (int g : model.nodes[node].writes) {
-    if (!run.born[g]) born.push_back(g);
-    run.born[g] = 1;
+  for (int g : model.nodes[node].opens) {
+    if (!run.open[g]) opened.push_back(g);
+    run.open[g] = 1;
   }
-  for (int g : model.nodes[node].touches) --run.touchers[g];
+  for (int g : model.nodes[node].closes) --run.closers[g];
   for (int n : model.nodes[node].followers) {
     if (--run.predecessors[n] == 0) ready(n);
   }
 }
 
-void undo(const Model& model, Run& run, int node, const std::vector<int>& born, std::int64_t live_before);
+// Takes back the last advance(), which opened the groups `opened` when `live_before` bytes were live.
+void undo(const Model& model, Run& run, int node, const std::vector<int>& opened, std::int64_t live_before);
 
 // Cuts stretches out of one order of a model, each as a model of its own. Linear in the stretches' sizes, not
 // in the model's.

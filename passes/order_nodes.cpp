@@ -52,39 +52,54 @@ std::vector<std::size_t> cut_positions(const Model& model) {
   return cuts;
 }
 
+// A model to order, and the same backwards: a search that gets lost in one often finds its way in the other.
+struct BothWays {
+  const Model& forward;
+  Model backward;
+};
+
 // Asks for an order within `bytes` and takes the answer into the solution.
-Verdict ask(const Model& model, std::int64_t bytes, std::int64_t limit, std::int64_t& nodes,
+Verdict ask(const BothWays& models, std::int64_t bytes, std::int64_t limit, std::int64_t& nodes,
             Solution& solution) {
-  ordering::SearchResult result = ordering::search_order(model, bytes, limit);
-  nodes += result.nodes;
-  if (result.verdict == Verdict::fits) {
-    const std::int64_t peak = ordering::peak(model, result.order);
-    if (peak < solution.peak) solution = {std::move(result.order), peak, solution.bound};
-  } else if (result.verdict == Verdict::impossible) {
-    solution.bound = std::max(solution.bound, std::min(result.next_bound, solution.peak));
+  Verdict verdict = Verdict::unknown;
+  for (const Model* model : {&models.forward, &models.backward}) {
+    ordering::SearchResult result = ordering::search_order(*model, bytes, limit / 2);
+    nodes += result.nodes;
+    verdict = result.verdict;
+    if (verdict == Verdict::impossible) {
+      solution.bound = std::max(solution.bound, std::min(result.next_bound, solution.peak));
+    } else if (verdict == Verdict::fits) {
+      if (model->reversed) std::reverse(result.order.begin(), result.order.end());
+      const std::int64_t peak = ordering::peak(models.forward, result.order);
+      if (peak < solution.peak) solution = {std::move(result.order), peak, solution.bound};
+    }
+    if (verdict != Verdict::unknown && bytes != ordering::no_limit) break;
   }
-  return result.verdict;
+  return verdict;
 }
 
-// Spends about `limit` search nodes to bring the peak down to `target` or to the proven bound: one greedy
-// order, then the bound itself, then halves the distance between what is possible and what could not be
-// decided.
+// Spends about `limit` search nodes to bring the peak down to `target` or to the proven bound: first the
+// greedy orders, then the bound itself, then halves the distance between what is possible and what could not
+// be decided.
 void improve(const Model& model, std::int64_t target, std::int64_t limit, std::int64_t& nodes,
              Solution& solution) {
   const std::int64_t end = nodes + limit;
   const auto goal = [&] { return std::max(target, solution.bound); };
-  const auto open = [&] { return solution.peak > goal() && nodes < end; };
-  if (open()) ask(model, ordering::no_limit, end - nodes, nodes, solution);
+  const auto open = [&] { return solution.peak > goal() && nodes + 1 < end; };
+  if (!open()) return;
+  const BothWays models{model, ordering::reverse(model)};
+  ask(models, ordering::no_limit, end - nodes, nodes, solution);
   Verdict verdict = Verdict::impossible;
-  while (open() && verdict == Verdict::impossible)
-    verdict = ask(model, goal(), (end - nodes + 1) / 2, nodes, solution);
+  while (open() && verdict == Verdict::impossible) {
+    verdict = ask(models, goal(), (end - nodes + 1) / 2, nodes, solution);
+  }
   std::int64_t undecided = goal();
   while (open() && solution.peak - undecided > 1) {
     const std::int64_t middle = undecided + (solution.peak - undecided) / 2;
-    const bool fits = ask(model, middle, (end - nodes + 3) / 4, nodes, solution) == Verdict::fits;
+    const bool fits = ask(models, middle, (end - nodes + 3) / 4, nodes, solution) == Verdict::fits;
     undecided = std::max(fits ? undecided : middle, goal());
   }
-  while (open() && ask(model, solution.peak - 1, end - nodes, nodes, solution) != Verdict::unknown) {
+  while (open() && ask(models, solution.peak - 1, end - nodes, nodes, solution) != Verdict::unknown) {
   }
 }
 
@@ -100,7 +115,7 @@ bool improve_windows(const Model& model, std::int64_t& nodes, Solution& solution
   std::vector<int>& order = solution.order;
   ordering::Cutter cutter = ordering::make_cutter(model, order);
   ordering::Run run = ordering::start(model);
-  std::vector<int> born;
+  std::vector<int> opened;
   bool changed = false;
   for (std::size_t k = 0; k < order.size(); ++k) {
     if (k % (window_nodes / 2) == 0) {
@@ -119,7 +134,7 @@ bool improve_windows(const Model& model, std::int64_t& nodes, Solution& solution
         changed = true;
       }
     }
-    ordering::advance(model, run, order[k], born, [](int) {});
+    ordering::advance(model, run, order[k], opened, [](int) {});
   }
   solution.peak = ordering::peak(model, order);
   return changed;
@@ -143,7 +158,7 @@ std::vector<Stretch> cut_into_stretches(const Model& model, const std::vector<in
   cuts.push_back(given.size());
   ordering::Cutter cutter = ordering::make_cutter(model, given);
   ordering::Run run = ordering::start(model);
-  std::vector<int> born;
+  std::vector<int> opened;
   std::vector<Stretch> stretches;
   for (std::size_t k = 0; k + 1 < cuts.size(); ++k) {
     Stretch stretch{ordering::cut(cutter, run, cuts[k], cuts[k + 1]), cuts[k], 0, {}};
@@ -151,7 +166,7 @@ std::vector<Stretch> cut_into_stretches(const Model& model, const std::vector<in
     stretch.solution = given_order(stretch.model);
     stretches.push_back(std::move(stretch));
     for (std::size_t n = cuts[k]; n < cuts[k + 1]; ++n)
-      ordering::advance(model, run, given[n], born, [](int) {});
+      ordering::advance(model, run, given[n], opened, [](int) {});
   }
   return stretches;
 }
@@ -163,19 +178,19 @@ std::vector<int> free_early(const Model& model, const std::vector<int>& order, s
   for (std::size_t k = 0; k < order.size(); ++k) position[order[k]] = static_cast<int>(k);
   std::vector<std::vector<int>> nodes_of(model.sizes.size());
   for (int n : order) {
-    for (int g : model.nodes[n].touches) nodes_of[g].push_back(n);
+    for (int g : model.nodes[n].closes) nodes_of[g].push_back(n);
   }
   ordering::Run run = ordering::start(model);
   std::vector<char> done(order.size(), 0);
-  std::vector<int> born;
+  std::vector<int> opened;
   std::priority_queue<int, std::vector<int>, std::greater<>>
       maybe;  // positions of nodes that may have come to free memory
   const auto go = [&](int node) {
     done[node] = 1;
     result.push_back(node);
-    ordering::advance(model, run, node, born, [&](int n) { maybe.push(position[n]); });
-    for (int g : model.nodes[node].touches) {
-      if (run.touchers[g] != 1) continue;
+    ordering::advance(model, run, node, opened, [&](int n) { maybe.push(position[n]); });
+    for (int g : model.nodes[node].closes) {
+      if (run.closers[g] != 1) continue;
       for (int n : nodes_of[g]) maybe.push(position[n]);
     }
   };

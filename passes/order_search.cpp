@@ -35,9 +35,10 @@ struct Choice {
 // One node on the current path: what running it changed, and what else could run in its place.
 struct Frame {
   std::vector<Choice> choices;  // the current one and those still to try, best last
+  std::vector<int> chain;       // nodes that must follow the current choice
   bool forced = false;          // no choice: failing here says nothing about other choices
   std::int64_t live_before = 0;
-  std::vector<int> born;
+  std::vector<int> opened;
   std::size_t ready_at = 0;     // where the node stood among the ready ones
   std::size_t ready_count = 0;  // ready ones before it ran
 };
@@ -52,6 +53,54 @@ struct Search {
   std::unordered_set<Key, KeyHash> hopeless;  // looked up only, never walked
   std::int64_t next_bound = no_limit;
 };
+
+constexpr std::size_t longest_chain = 64;
+
+// The nodes from `first` on, each made ready by the one before, up to where no more than now is live; empty
+// if they do not get there within the bytes.
+std::vector<int> chain_to_valley(Search& search, int first) {
+  struct Step {
+    int node;
+    std::int64_t live_before;
+    std::vector<int> opened;
+  };
+  const std::int64_t live = search.run.live;
+  std::vector<Step> steps;
+  std::vector<int> next{first};
+  while (next.size() == 1 && steps.size() < longest_chain && (steps.empty() || search.run.live > live)) {
+    const int node = next.front();
+    if (effect(search.model, search.run, node).during > search.bytes) break;
+    steps.push_back({node, search.run.live, {}});
+    next.clear();
+    advance(search.model, search.run, node, steps.back().opened, [&](int n) { next.push_back(n); });
+  }
+  std::vector<int> chain;
+  for (const Step& step : steps) chain.push_back(step.node);
+  if (search.run.live > live) chain.clear();
+  for (auto s = steps.rbegin(); s != steps.rend(); ++s)
+    undo(search.model, search.run, s->node, s->opened, s->live_before);
+  return chain;
+}
+
+// Looks for a chain among the choices that may be run without looking further.
+void force_chain(Search& search, Frame& frame) {
+  for (auto c = frame.choices.rbegin(); c != frame.choices.rend(); ++c) {
+    const std::vector<int> chain = chain_to_valley(search, c->node);
+    if (chain.empty()) continue;
+    frame.choices = {Choice{*c}};
+    frame.chain.assign(chain.begin() + 1, chain.end());
+    frame.forced = true;
+    return;
+  }
+}
+
+// Continues the chain that the last frame is on.
+void follow_chain(const Search& search, Frame& frame) {
+  const std::vector<int>& chain = search.path.back().chain;
+  frame.choices.push_back({0, chain.front()});
+  frame.chain.assign(chain.begin() + 1, chain.end());
+  frame.forced = true;
+}
 
 // The choices at the current state, best last; one if it is forced; none if there is no way on.
 void collect_choices(Search& search, Frame& frame) {
@@ -71,6 +120,7 @@ void collect_choices(Search& search, Frame& frame) {
     frame.choices = {*std::max_element(frame.choices.begin(), frame.choices.end(), worse)};
   } else {
     std::sort(frame.choices.begin(), frame.choices.end(), worse);
+    if (frame.choices.size() > 1) force_chain(search, frame);
   }
 }
 
@@ -88,8 +138,8 @@ void descend(Search& search) {
   std::swap(search.ready[frame.ready_at], search.ready.back());
   search.ready.pop_back();
   frame.ready_count = search.ready.size();
-  frame.born.clear();
-  advance(search.model, search.run, node, frame.born, [&](int n) { search.ready.push_back(n); });
+  frame.opened.clear();
+  advance(search.model, search.run, node, frame.opened, [&](int n) { search.ready.push_back(n); });
   flip(search.key, node);
 }
 
@@ -98,7 +148,7 @@ void take_back(Search& search) {
   Frame& frame = search.path.back();
   const int node = frame.choices.back().node;
   flip(search.key, node);
-  undo(search.model, search.run, node, frame.born, frame.live_before);
+  undo(search.model, search.run, node, frame.opened, frame.live_before);
   search.ready.resize(frame.ready_count);
   search.ready.push_back(node);
   std::swap(search.ready[frame.ready_at], search.ready.back());
@@ -136,8 +186,13 @@ SearchResult search_order(const Model& model, std::int64_t bytes, std::int64_t n
   }
   std::int64_t nodes = 0;
   while (search.path.size() < model.nodes.size()) {
-    search.path.emplace_back();
-    if (!search.hopeless.contains(search.key)) collect_choices(search, search.path.back());
+    Frame frame;
+    if (!search.path.empty() && !search.path.back().chain.empty()) {
+      follow_chain(search, frame);
+    } else if (!search.hopeless.contains(search.key)) {
+      collect_choices(search, frame);
+    }
+    search.path.push_back(std::move(frame));
     if (search.path.back().choices.empty() && !backtrack(search))
       return finish(search, Verdict::impossible, nodes);
     if (nodes >= node_limit) return finish(search, Verdict::unknown, nodes);

@@ -1,8 +1,15 @@
 // Exact search for an order of nodes that stays within a number of bytes; internal to order_nodes.
 //
-// Depth first over the sets of nodes that have run; a set found hopeless is remembered. A node that fits and
-// does not add to what is live runs at once, without a choice: running it earlier only lowers what is live at
-// every later moment.
+// Depth first over the sets of nodes that have run; a set found hopeless is remembered. Some nodes run
+// without a choice:
+// * one that fits and does not add to what is live: run now, it only lowers what is live at every later
+// moment (live bytes are
+//   a submodular function of the set of nodes that have run);
+// * a chain of nodes, each made ready by the one before, that fits and ends with no more live than at its
+// start, all of it
+//   above its end: the valleys of J. W. H. Liu, "An application of generalized tree pebbling to sparse matrix
+//   factorization" (SIAM J. Algebraic Discrete Methods 8, 1987).
+// Running the reversed model does the same for chains that rise.
 #pragma once
 
 #include <cstdint>

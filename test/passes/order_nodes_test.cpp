@@ -191,6 +191,7 @@ TEST_CASE("gradient buffers die young") {
   // All activations, one gradient, one weight gradient: 13 * 10 + 10 + 50 less the last activation, which is
   // no longer needed.
   CHECK(result.peak == 180);
+  CHECK(result.optimal);
   std::vector<int> position(result.order.size());
   for (int k = 0; k < static_cast<int>(result.order.size()); ++k) position[result.order[k]] = k;
   for (int layer = 0; layer < 12; ++layer) CHECK(position[37 + layer] == position[13 + 2 * layer] + 1);
