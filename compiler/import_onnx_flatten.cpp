@@ -9,6 +9,7 @@
 #include <onnx/shape_inference/implementation.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 
 #include "compiler/import_onnx_steps.h"
@@ -65,8 +66,9 @@ bool in_table(const NodeProto& node) {
 }
 
 /// Names the operator of the file, also where the lack is in what it was rewritten to; each node once.
-void add_unsupported(Walk& walk, const Location& where) {
-  auto& nodes = walk.unsupported[where.op];
+void add_unsupported(Walk& walk, const NodeProto& node, const Location& where) {
+  const std::string lacking = display_name(node);
+  auto& nodes = walk.unsupported[where.op == lacking ? lacking : fmt::format("{}, which needs {}", where.op, lacking)];
   if (nodes.empty() || nodes.back().index != where.index) nodes.push_back(where);
 }
 
@@ -115,6 +117,19 @@ bool take_constant(Walk& walk, const NodeProto& node, const Location& where) {
 bool take_identity(Walk& walk, const NodeProto& node) {
   if (node.op_type() != "Identity" || !node.domain().empty() || node.input_size() != 1) return false;
   if (walk.outputs.count(node.output(0)) != 0) return false;
+  walk.flat.aliases[node.output(0)] = node.input(0);
+  return true;
+}
+
+/// Operators that change nothing here: an Expand or Reshape to the shape that the input has, a Cast to its type.
+bool take_no_op(Walk& walk, const NodeProto& node, const std::vector<TypeProto>& types) {
+  static const std::unordered_set<std::string> kinds = {"Expand", "Reshape", "Cast"};
+  if (kinds.count(node.op_type()) == 0 || walk.outputs.count(node.output(0)) != 0 || element_count(types[0]) < 0) return false;
+  const auto& input = walk.flat.types.at(node.input(0))->tensor_type();
+  const auto& output = types[0].tensor_type();
+  if (input.elem_type() != output.elem_type() || input.shape().dim_size() != output.shape().dim_size()) return false;
+  for (int i = 0; i < input.shape().dim_size(); ++i)
+    if (input.shape().dim(i).dim_value() != output.shape().dim(i).dim_value()) return false;
   walk.flat.aliases[node.output(0)] = node.input(0);
   return true;
 }
@@ -236,7 +251,7 @@ void visit(Walk& walk, NodeProto node, const Location& where, bool is_converted,
   if (!resolve_inputs(walk, node)) {
     if (!in_table(node) && !has_function_body(node, walk.target) && node.op_type() != "Constant" && node.op_type() != "Identity" &&
         !needs_conversion(node, walk.opset, walk.target))
-      add_unsupported(walk, where);
+      add_unsupported(walk, node, where);
     return;
   }
   if (take_constant(walk, node, where) || take_identity(walk, node) || take_branch(walk, node, where, depth)) return;
@@ -245,12 +260,44 @@ void visit(Walk& walk, NodeProto node, const Location& where, bool is_converted,
   std::vector<TypeProto> types;
   const bool supported = in_table(node);
   const bool inferred = infer(walk, node, where, supported, types);
-  if (inferred && take_shape_arithmetic(walk, node, types)) return;
-  if (!supported) add_unsupported(walk, where);
+  if (inferred && (take_shape_arithmetic(walk, node, types) || take_no_op(walk, node, types))) return;
+  if (!supported) add_unsupported(walk, node, where);
   if (!inferred || (supported && !check_static(walk, node, where, types))) return;
   for (std::size_t i = 0; i < types.size(); ++i)
     if (element_count(types[i]) >= 0) set_type(walk, node.output(static_cast<int>(i)), std::move(types[i]));
   if (supported) walk.flat.nodes.push_back({std::move(node), where});
+}
+
+/// An Identity that gives a graph output its name: the value itself takes the name, unless it is an output, too, or no node computes it.
+void rename_outputs(FlatModel& flat) {
+  std::unordered_set<std::string> computed, taken(flat.outputs.begin(), flat.outputs.end());
+  std::vector<FlatNode> kept;
+  for (auto& node : flat.nodes) {
+    const auto& proto = node.proto;
+    if (proto.op_type() == "Identity" && computed.count(proto.input(0)) != 0 && taken.insert(proto.input(0)).second) {
+      flat.aliases[proto.output(0)] = proto.input(0);
+      flat.names[proto.input(0)] = proto.output(0);
+      continue;
+    }
+    for (auto& name : *node.proto.mutable_input()) name = flat.resolve(name);
+    computed.insert(proto.output().begin(), proto.output().end());
+    kept.push_back(std::move(node));
+  }
+  flat.nodes = std::move(kept);
+}
+
+/// Nodes that served the folded arithmetic only.
+void remove_dead(FlatModel& flat) {
+  std::unordered_set<std::string> wanted;
+  for (const auto& name : flat.outputs) wanted.insert(flat.resolve(name));
+  std::vector<FlatNode> kept;
+  for (auto node = flat.nodes.rbegin(); node != flat.nodes.rend(); ++node) {
+    const auto& outputs = node->proto.output();
+    if (std::none_of(outputs.begin(), outputs.end(), [&](const std::string& name) { return wanted.count(name) != 0; })) continue;
+    wanted.insert(node->proto.input().begin(), node->proto.input().end());
+    kept.push_back(std::move(*node));
+  }
+  flat.nodes.assign(std::make_move_iterator(kept.rbegin()), std::make_move_iterator(kept.rend()));
 }
 
 /// One message for all operators that we lack, with how often and where.
@@ -312,6 +359,8 @@ FlatModel flatten(onnx::ModelProto& model, const std::vector<int>& positions) {
   }
   report_unsupported(walk);
   walk.errors.throw_if_any();
+  rename_outputs(flat);
+  remove_dead(flat);
   return flat;
 }
 

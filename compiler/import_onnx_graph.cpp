@@ -113,7 +113,8 @@ ValueId value_of(Builder& builder, const std::string& name) {
   if (name.empty()) return no_value;
   const auto found = builder.ids.find(name);
   if (found != builder.ids.end()) return found->second;
-  Value value{.name = name, .type = type_of(builder, name)};
+  const auto renamed = builder.flat.names.find(name);
+  Value value{.name = renamed == builder.flat.names.end() ? name : renamed->second, .type = type_of(builder, name)};
   const auto constant = builder.flat.constants.find(name);
   if (constant != builder.flat.constants.end()) {
     const bool is_parameter = builder.flat.initializers.count(name) != 0 && is_float(value.type.dtype);

@@ -61,6 +61,7 @@ struct FlatModel {
   std::unordered_map<std::string, const onnx::TensorProto*> constants;
   std::unordered_set<std::string> initializers;                  // the constants that are initializers of the file
   std::unordered_map<std::string, std::string> aliases;          // output of a dropped Identity -> the name that stands for it
+  std::unordered_map<std::string, std::string> names;            // what a value is called in the Graph, where not as here
   std::deque<onnx::TypeProto> owned_types;
   std::deque<onnx::TensorProto> owned_tensors;
 
