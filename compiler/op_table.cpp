@@ -11,12 +11,18 @@ using Family = OpRows (*)();
 constexpr Family families[] = {
     binary_ops,
     convolution_ops,
+    dropout_ops,
     gemm_ops,
+    index_ops,
+    loss_ops,
     movement_ops,
+    norm_ops,
     optimizer_ops,
     pool_ops,
     reduce_ops,
+    resize_ops,
     slice_ops,
+    softmax_ops,
     unary_ops,
     view_ops,
 };

@@ -9,12 +9,18 @@ using OpRows = std::vector<OpDef>;
 
 OpRows binary_ops();
 OpRows convolution_ops();
+OpRows dropout_ops();
 OpRows gemm_ops();
+OpRows index_ops();
+OpRows loss_ops();
 OpRows movement_ops();
+OpRows norm_ops();
 OpRows optimizer_ops();
 OpRows pool_ops();
 OpRows reduce_ops();
+OpRows resize_ops();
 OpRows slice_ops();
+OpRows softmax_ops();
 OpRows unary_ops();
 OpRows view_ops();
 

@@ -203,10 +203,37 @@ OpDef identity_row() {
   return row;
 }
 
+std::vector<TensorType> infer_cast(const TypeContext& context) {
+  return {{dtype_of_onnx(context, context.attributes().get_int("to", 1)), context.shape(0)}};
+}
+
+void lower_cast(LowerContext& context) {
+  const DType from = context.input_type(0).dtype, to = context.output_type().dtype;
+  if (from == to) return context.view(0, 0);
+  const ElementwiseShape shape{to_int(element_count(context.output_shape()))};
+  context.call("runtime/arithmetic.h", to == DType::boolean ? "cast_to_bool" : "cast",
+               {shape_argument("ElementwiseShape", shape), context.in(0), context.out()});
+}
+
+OpDef cast_row() {
+  OpDef row{.name = "Cast"};
+  row.infer = infer_cast;
+  row.gradient = [](GradientContext& context) {
+    const DType dtype = context.type(context.input(0)).dtype;
+    if (!is_float(dtype)) return;
+    context.set_gradient(0,
+                         context.emit("Cast", {context.output_gradient()}, {{"to", onnx_number_of(dtype)}}));
+  };
+  row.lower = lower_cast;
+  row.layout.elementwise = true;
+  row.may_view = true;
+  return row;
+}
+
 }  // namespace
 
 OpRows unary_ops() {
-  OpRows rows = {not_row(), identity_row()};
+  OpRows rows = {not_row(), identity_row(), cast_row()};
   for (const Function& function : functions()) {
     rows.push_back(unary_row(function));
     const bool composed = function.slope == Slope::zero || function.name == "Neg" || function.name == "Exp";
