@@ -118,16 +118,16 @@ constexpr int conv2d_lead_x(const Conv2dShape& shape) {
     return s.batch * s.out_h * s.out_w * s.out_c;
   }
   Range inner = interior_range(s.out_w, s.stride_w, s.pad_left, s.dilation_w, s.kernel_w, s.in_w);
-  const int quads = (inner.last - inner.first) / 4;
+  Tiling tiling = make_tiling(s.out_w, inner, true);
   const int rest = s.out_c % 4;
   const int before_last = s.out_c - (rest != 0 ? 1 : 4);  // channels written before the last read of a tile
   int lead = -s.batch * s.in_h * s.in_w * s.in_c;
   for (int row = 0; row < s.batch * s.out_h; ++row) {
     const int iy = row % s.out_h * s.stride_h - s.pad_top;
     Range rows = tap_range(iy, s.dilation_h, s.kernel_h, s.in_h);
-    for (int tile = 0; tile < s.out_w - 3 * quads; ++tile) {
-      const bool four = tile >= inner.first && tile < inner.first + quads;
-      const int ox = tile < inner.first ? tile : four ? tile + 3 * (tile - inner.first) : tile + 3 * quads;
+    for (int tile = 0; tile < tiling.tiles; ++tile) {
+      const bool four = tile_is_four(tiling, tile);
+      const int ox = tile_begin(tiling, tile);
       const int ix = ox * s.stride_w - s.pad_left;
       Range columns = tap_range(ix, s.dilation_w, s.kernel_w, s.in_w);
       if (rows.first == rows.last || columns.first == columns.last) {

@@ -68,6 +68,30 @@ TINYTC_INLINE constexpr Range output_range(int outputs, int stride, int offset, 
   return interior_range(outputs, stride, -offset, 1, 1, size);
 }
 
+/// How an axis of outputs is cut: single ones where taps fall outside, `quads` times four in between, then
+/// single ones again.
+struct Tiling {
+  int first;  ///< tiles before the first four
+  int quads;
+  int tiles;
+};
+
+/// Cuts `outputs` whose interior is given; without `fours` into single ones only.
+TINYTC_INLINE constexpr Tiling make_tiling(int outputs, Range interior, bool fours) {
+  const int quads = fours ? (interior.last - interior.first) / 4 : 0;
+  return Tiling{interior.first, quads, outputs - 3 * quads};
+}
+
+/// Whether a tile holds four outputs.
+TINYTC_INLINE constexpr bool tile_is_four(const Tiling& t, int tile) {
+  return tile >= t.first && tile < t.first + t.quads;
+}
+
+/// The first output of a tile.
+TINYTC_INLINE constexpr int tile_begin(const Tiling& t, int tile) {
+  return tile < t.first ? tile : tile_is_four(t, tile) ? tile + 3 * (tile - t.first) : tile + 3 * t.quads;
+}
+
 /// One tile: P pixels x C channels. x: the image; (iy, ix): input position of the first pixel's tap (0, 0);
 /// w: the block's weights, w_step elements from tap channel to tap channel; rows, columns: taps inside the
 /// image for all P pixels.
@@ -86,8 +110,8 @@ TINYTC_INLINE void correlate_tile(const Correlation& g, const T* x, int iy, int 
   w += (rows.first * g.kernel_w + columns.first) * g.run * w_step;
   if (P == 4 && C == 4 && (merged || g.kernel_h == 1)) {
     const bool flat = !merged;  // one kernel row: its taps take the part of the rows
-    tile_block(sum, x, x_pixel, flat ? g.dilation_w * g.x_pixel : x_row, w,
-               (rows.last - rows.first) * runs, length, bias);
+    tile_block(sum, x, x_pixel, flat ? g.dilation_w * g.x_pixel : x_row, w, (rows.last - rows.first) * runs,
+               length, bias);
   } else {
     tile_start<P, C>(sum, bias);
     for (int ky = rows.first; ky < rows.last; ++ky) {
@@ -127,15 +151,14 @@ template <typename T>
 TINYTC_INLINE void correlate(const Correlation& g, const T* x, const T* w, const T* bias, const T* residual,
                              const Activation<T>& activation, T* y) {
   Range inner = interior_range(g.y_width, g.stride_w, g.pad_left, g.dilation_w, g.kernel_w, g.x_width);
-  const int quads = (inner.last - inner.first) / 4;
-  const int tiles = g.y_width - 3 * quads;
+  Tiling tiling = make_tiling(g.y_width, inner, true);
   for (int image = 0; image < g.batch; ++image) {
     for (int oy = 0; oy < g.y_height; ++oy) {
       const int iy = oy * g.stride_h - g.pad_top;
       Range rows = tap_range(iy, g.dilation_h, g.kernel_h, g.x_height);
-      for (int tile = 0; tile < tiles; ++tile) {
-        const bool four = tile >= inner.first && tile < inner.first + quads;
-        const int ox = tile < inner.first ? tile : four ? tile + 3 * (tile - inner.first) : tile + 3 * quads;
+      for (int tile = 0; tile < tiling.tiles; ++tile) {
+        const bool four = tile_is_four(tiling, tile);
+        const int ox = tile_begin(tiling, tile);
         const int ix = ox * g.stride_w - g.pad_left;
         const int at = image * g.y_image + oy * g.y_row + ox * g.y_pixel;
         const T* r = residual != nullptr ? residual + at : nullptr;

@@ -9,6 +9,7 @@
 #include "runtime/activation.h"
 #include "runtime/base.h"
 #include "runtime/correlate.h"
+#include "runtime/depthwise_block.h"
 #include "runtime/tile.h"
 
 namespace tinytc {
@@ -80,175 +81,149 @@ TINYTC_INLINE constexpr int depthwise_channel_stride(const DepthwiseConv2dShape&
   return s.packed ? 1 : s.kernel_h * s.kernel_w;
 }
 
-/// First output channel of the last block of a pixel, or of four pixels; see depthwise_pixels.
-constexpr int depthwise_last_block(const DepthwiseConv2dShape& s) {
+/// First output channel of the last block of a tile; see depthwise_pixels.
+constexpr int depthwise_last_block(const DepthwiseConv2dShape& s, bool four) {
   const int block = s.multiplier == 1 ? s.channels : s.multiplier;
-  return s.channels * s.multiplier - (block % 4 != 0 ? 1 : 4);
+  const int width = block % 4 != 0 ? 1 : !four && s.multiplier == 1 && block % 16 == 0 ? 16 : 4;
+  return s.channels * s.multiplier - width;
+}
+
+/// How the output is cut into tiles: four neighbours in a row or, where that leaves fewer single pixels
+/// (narrow images), in a column.
+struct DepthwiseTiling {
+  Tiling rows;
+  Tiling columns;
+};
+
+TINYTC_INLINE constexpr DepthwiseTiling depthwise_tiling(const DepthwiseConv2dShape& s) {
+  Range rows = interior_range(s.out_h, s.stride_h, s.pad_top, s.dilation_h, s.kernel_h, s.in_h);
+  Range columns = interior_range(s.out_w, s.stride_w, s.pad_left, s.dilation_w, s.kernel_w, s.in_w);
+  const bool upright = (rows.last - rows.first) / 4 * s.out_w > (columns.last - columns.first) / 4 * s.out_h;
+  return DepthwiseTiling{make_tiling(s.out_h, rows, upright), make_tiling(s.out_w, columns, !upright)};
 }
 
 /// Smallest distance in elements, address of x minus address of y, at which y may run over x: every element
 /// that is written before a later read must lie below it.
 constexpr int depthwise_conv2d_lead_x(const DepthwiseConv2dShape& s) {
   const int out_c = s.channels * s.multiplier;
-  Range inner = interior_range(s.out_w, s.stride_w, s.pad_left, s.dilation_w, s.kernel_w, s.in_w);
-  const int quads = (inner.last - inner.first) / 4;
+  DepthwiseTiling tiling = depthwise_tiling(s);
   int lead = -s.batch * s.in_h * s.in_w * s.channels;
-  for (int row = 0; row < s.batch * s.out_h; ++row) {
-    const int iy = row % s.out_h * s.stride_h - s.pad_top;
+  int written = 0;  // elements of y up to the last one written
+  for (int line = 0; line < s.batch * tiling.rows.tiles; ++line) {
+    const int image = line / tiling.rows.tiles;
+    const int oy = tile_begin(tiling.rows, line % tiling.rows.tiles);
+    const bool upright = tile_is_four(tiling.rows, line % tiling.rows.tiles);
+    const int iy = oy * s.stride_h - s.pad_top;
     Range rows = tap_range(iy, s.dilation_h, s.kernel_h, s.in_h);
-    for (int tile = 0; tile < s.out_w - 3 * quads; ++tile) {
-      const bool four = tile >= inner.first && tile < inner.first + quads;
-      const int ox = tile < inner.first ? tile : four ? tile + 3 * (tile - inner.first) : tile + 3 * quads;
+    for (int tile = 0; tile < tiling.columns.tiles; ++tile) {
+      const int ox = tile_begin(tiling.columns, tile);
+      const bool across = tile_is_four(tiling.columns, tile);
       const int ix = ox * s.stride_w - s.pad_left;
       Range columns = tap_range(ix, s.dilation_w, s.kernel_w, s.in_w);
-      if (rows.first == rows.last || columns.first == columns.last) {
-        continue;
+      const int y =
+          (image * s.in_h + iy + rows.first * s.dilation_h) * s.in_w + ix + columns.first * s.dilation_w;
+      const bool reads = rows.first < rows.last && columns.first < columns.last;
+      const int pixel = (image * s.out_h + oy + (upright ? 3 : 0)) * s.out_w + ox + (across ? 3 : 0);
+      const int last = depthwise_last_block(s, upright || across);
+      if (reads && written > 0) {
+        lead = max_of(lead, written - y * s.channels);
       }
-      const int y = row / s.out_h * s.in_h + iy + rows.first * s.dilation_h;
-      const int read = (y * s.in_w + ix + columns.first * s.dilation_w) * s.channels;
-      const int pixel = row * s.out_w + ox;
-      const bool wide = !four && s.multiplier == 1 && s.channels <= 16 && s.channels % 16 == 0;
-      const int last = wide ? 0 : depthwise_last_block(s);
-      if (pixel > 0) {
-        lead = max_of(lead, pixel * out_c - read);
+      if (reads && last > 0) {
+        lead = max_of(lead, pixel * out_c + last - y * s.channels - last / s.multiplier);
       }
-      if (last > 0) {
-        lead = max_of(lead, (pixel + (four ? 3 : 0)) * out_c + last - read - last / s.multiplier);
-      }
+      written = max_of(written, (pixel + 1) * out_c);
     }
   }
   return lead;
 }
 
-/// Adds one tap of P pixels x 4 channels: sum[4 * p + c] += x[p * x_pixel + c] * w[c * w_channel].
-template <int P, typename T>
-TINYTC_INLINE void depthwise_step(T (&sum)[16], const T* x, int x_pixel, const T* w, int w_channel) {
-  const T w0 = w[0];
-  const T w1 = w[w_channel];
-  const T w2 = w[2 * w_channel];
-  const T w3 = w[3 * w_channel];
-  sum[0] = mul_add(sum[0], x[0], w0);
-  sum[1] = mul_add(sum[1], x[1], w1);
-  sum[2] = mul_add(sum[2], x[2], w2);
-  sum[3] = mul_add(sum[3], x[3], w3);
-  if (P > 1) {
-    sum[4] = mul_add(sum[4], x[x_pixel], w0);
-    sum[5] = mul_add(sum[5], x[x_pixel + 1], w1);
-    sum[6] = mul_add(sum[6], x[x_pixel + 2], w2);
-    sum[7] = mul_add(sum[7], x[x_pixel + 3], w3);
-    sum[8] = mul_add(sum[8], x[2 * x_pixel], w0);
-    sum[9] = mul_add(sum[9], x[2 * x_pixel + 1], w1);
-    sum[10] = mul_add(sum[10], x[2 * x_pixel + 2], w2);
-    sum[11] = mul_add(sum[11], x[2 * x_pixel + 3], w3);
-    sum[12] = mul_add(sum[12], x[3 * x_pixel], w0);
-    sum[13] = mul_add(sum[13], x[3 * x_pixel + 1], w1);
-    sum[14] = mul_add(sum[14], x[3 * x_pixel + 2], w2);
-    sum[15] = mul_add(sum[15], x[3 * x_pixel + 3], w3);
-  }
-}
-
-/// Adds one tap of one pixel x 16 channels.
-template <typename T>
-TINYTC_INLINE void depthwise_step_wide(T (&sum)[16], const T* x, const T* w, int w_channel) {
-  sum[0] = mul_add(sum[0], x[0], w[0]);
-  sum[1] = mul_add(sum[1], x[1], w[w_channel]);
-  sum[2] = mul_add(sum[2], x[2], w[2 * w_channel]);
-  sum[3] = mul_add(sum[3], x[3], w[3 * w_channel]);
-  sum[4] = mul_add(sum[4], x[4], w[4 * w_channel]);
-  sum[5] = mul_add(sum[5], x[5], w[5 * w_channel]);
-  sum[6] = mul_add(sum[6], x[6], w[6 * w_channel]);
-  sum[7] = mul_add(sum[7], x[7], w[7 * w_channel]);
-  sum[8] = mul_add(sum[8], x[8], w[8 * w_channel]);
-  sum[9] = mul_add(sum[9], x[9], w[9 * w_channel]);
-  sum[10] = mul_add(sum[10], x[10], w[10 * w_channel]);
-  sum[11] = mul_add(sum[11], x[11], w[11 * w_channel]);
-  sum[12] = mul_add(sum[12], x[12], w[12 * w_channel]);
-  sum[13] = mul_add(sum[13], x[13], w[13 * w_channel]);
-  sum[14] = mul_add(sum[14], x[14], w[14 * w_channel]);
-  sum[15] = mul_add(sum[15], x[15], w[15 * w_channel]);
-}
-
 /// How a depthwise tile's sums belong together.
 enum class DepthwiseTile {
-  channels,  ///< P pixels x 4 channels, each with its own input channel
+  channels,  ///< 4 pixels x 4 channels, each with its own input channel
   wide,      ///< 1 pixel x 16 channels, each with its own input channel
   shared     ///< P pixels x C output channels of one input channel
 };
 
-/// One tile: x at the input pixel of tap (0, 0), the tile's first channel; w at the tile's first channel;
-/// rows, columns: taps inside the image for all P pixels.
+/// One tile; x at the pixel of the first tap and the tile's first channel, likewise w; x_pixel, y_pixel:
+/// elements from pixel to pixel.
 template <DepthwiseTile kind, int P, int C, typename T>
-TINYTC_INLINE void depthwise_tile(const DepthwiseConv2dShape& s, const T* x, Range rows, Range columns,
-                                  const T* w, const T* bias, const T* residual,
-                                  const Activation<T>& activation, T* y) {
-  const int tap = depthwise_tap_stride(s);
+TINYTC_INLINE void depthwise_tile(const DepthwiseConv2dShape& s, const DepthwiseTaps& taps, const T* x,
+                                  int x_pixel, const T* w, const T* bias, const T* residual,
+                                  const Activation<T>& activation, T* y, int y_pixel) {
   const int channel = depthwise_channel_stride(s);
-  const int x_pixel = s.stride_w * s.channels;
   T sum[16];
-  if (kind == DepthwiseTile::wide) {
-    tile_start_row(sum, bias);
+  if (kind == DepthwiseTile::wide && channel == 1) {
+    depthwise_block_wide(sum, taps, x, w, bias);
+  } else if (kind == DepthwiseTile::channels && P == 4 && channel == 1) {
+    depthwise_block(sum, taps, x, x_pixel, w, bias);
   } else {
-    tile_start<P, C>(sum, bias);
-  }
-  for (int ky = rows.first; ky < rows.last; ++ky) {
-    const T* x_tap = x + (ky * s.dilation_h * s.in_w + columns.first * s.dilation_w) * s.channels;
-    const T* w_tap = w + (ky * s.kernel_w + columns.first) * tap;
-    for (int kx = columns.first; kx < columns.last; ++kx) {
-      if (kind == DepthwiseTile::wide) {
-        depthwise_step_wide(sum, x_tap, w_tap, channel);
-      } else if (kind == DepthwiseTile::channels) {
-        depthwise_step<P>(sum, x_tap, x_pixel, w_tap, channel);
-      } else {
-        tile_step<P, C>(sum, x_tap, x_pixel, w_tap, channel);
+    if (kind == DepthwiseTile::wide) {
+      tile_start_row(sum, bias);
+    } else {
+      tile_start<P, C>(sum, bias);
+    }
+    for (int ky = 0; ky < taps.rows; ++ky) {
+      for (int kx = 0; kx < taps.columns; ++kx) {
+        if (kind == DepthwiseTile::wide) {
+          depthwise_step_wide(sum, x, w, channel);
+        } else if (kind == DepthwiseTile::channels) {
+          depthwise_step<P>(sum, x, x_pixel, w, channel);
+        } else {
+          tile_step<P, C>(sum, x, x_pixel, w, channel);
+        }
+        x += taps.x_tap;
+        w += taps.w_tap;
       }
-      x_tap += s.dilation_w * s.channels;
-      w_tap += tap;
+      x += taps.x_row;
+      w += taps.w_row;
     }
   }
   if (kind == DepthwiseTile::wide) {
     tile_finish<4, 4>(sum, residual, activation, y, 4);
   } else {
-    tile_finish<P, C>(sum, residual, activation, y, s.channels * s.multiplier);
+    tile_finish<P, C>(sum, residual, activation, y, y_pixel);
   }
 }
 
-/// Output channels first .. last - 1 of P pixels, C at a time; arguments as of depthwise_tile, at channel 0.
+/// Output channels first .. last - 1 of P pixels, C at a time; the other arguments as of depthwise_tile, at
+/// channel 0.
 template <DepthwiseTile kind, int P, int C, typename T>
-TINYTC_INLINE void depthwise_blocks(const DepthwiseConv2dShape& s, int first, int last, const T* x,
-                                    Range rows, Range columns, const T* w, const T* bias, const T* residual,
-                                    const Activation<T>& activation, T* y) {
+TINYTC_INLINE void depthwise_blocks(const DepthwiseConv2dShape& s, int first, int last,
+                                    const DepthwiseTaps& taps, const T* x, int x_pixel, const T* w,
+                                    const T* bias, const T* residual, const Activation<T>& activation, T* y,
+                                    int y_pixel) {
   for (int o = first; o < last; o += C) {
-    depthwise_tile<kind, P, C>(s, x + o / s.multiplier, rows, columns, w + o * depthwise_channel_stride(s),
+    depthwise_tile<kind, P, C>(s, taps, x + o / s.multiplier, x_pixel, w + o * depthwise_channel_stride(s),
                                bias != nullptr ? bias + o : nullptr,
-                               residual != nullptr ? residual + o : nullptr, activation, y + o);
+                               residual != nullptr ? residual + o : nullptr, activation, y + o, y_pixel);
   }
 }
 
-/// All channels of P neighbouring pixels.
+/// All channels of P pixels.
 template <int P, typename T>
-TINYTC_INLINE void depthwise_pixels(const DepthwiseConv2dShape& s, const T* x, Range rows, Range columns,
-                                    const T* w, const T* bias, const T* residual,
-                                    const Activation<T>& activation, T* y) {
+TINYTC_INLINE void depthwise_pixels(const DepthwiseConv2dShape& s, const DepthwiseTaps& taps, const T* x,
+                                    int x_pixel, const T* w, const T* bias, const T* residual,
+                                    const Activation<T>& activation, T* y, int y_pixel) {
   if (s.multiplier == 1) {
     const int wide = P == 1 ? s.channels / 16 * 16 : 0;
     const int full = s.channels / 4 * 4;
     if (P == 1) {
-      depthwise_blocks<DepthwiseTile::wide, 1, 16>(s, 0, wide, x, rows, columns, w, bias, residual,
-                                                   activation, y);
+      depthwise_blocks<DepthwiseTile::wide, 1, 16>(s, 0, wide, taps, x, x_pixel, w, bias, residual,
+                                                   activation, y, y_pixel);
     }
-    depthwise_blocks<DepthwiseTile::channels, P, 4>(s, wide, full, x, rows, columns, w, bias, residual,
-                                                    activation, y);
-    depthwise_blocks<DepthwiseTile::shared, P, 1>(s, full, s.channels, x, rows, columns, w, bias, residual,
-                                                  activation, y);
+    depthwise_blocks<DepthwiseTile::channels, P, 4>(s, wide, full, taps, x, x_pixel, w, bias, residual,
+                                                    activation, y, y_pixel);
+    depthwise_blocks<DepthwiseTile::shared, P, 1>(s, full, s.channels, taps, x, x_pixel, w, bias, residual,
+                                                  activation, y, y_pixel);
     return;
   }
   for (int c = 0; c < s.channels; ++c) {
     const int first = c * s.multiplier;
     const int full = first + s.multiplier / 4 * 4;
-    depthwise_blocks<DepthwiseTile::shared, P, 4>(s, first, full, x, rows, columns, w, bias, residual,
-                                                  activation, y);
-    depthwise_blocks<DepthwiseTile::shared, P, 1>(s, full, first + s.multiplier, x, rows, columns, w, bias,
-                                                  residual, activation, y);
+    depthwise_blocks<DepthwiseTile::shared, P, 4>(s, first, full, taps, x, x_pixel, w, bias, residual,
+                                                  activation, y, y_pixel);
+    depthwise_blocks<DepthwiseTile::shared, P, 1>(s, full, first + s.multiplier, taps, x, x_pixel, w, bias,
+                                                  residual, activation, y, y_pixel);
   }
 }
 
@@ -259,24 +234,38 @@ TINYTC_INLINE void depthwise_pixels(const DepthwiseConv2dShape& s, const T* x, R
 template <typename T>
 TINYTC_INLINE void depthwise_conv2d(const DepthwiseConv2dShape& s, const T* x, const T* w, const T* bias,
                                     const T* residual, const Activation<T>& activation, T* y) {
-  Range inner = interior_range(s.out_w, s.stride_w, s.pad_left, s.dilation_w, s.kernel_w, s.in_w);
-  const int quads = (inner.last - inner.first) / 4;
-  const int tiles = s.out_w - 3 * quads;
-  for (int row = 0; row < s.batch * s.out_h; ++row) {
-    const int iy = row % s.out_h * s.stride_h - s.pad_top;
+  const int out_c = s.channels * s.multiplier;
+  const int tap = depthwise_tap_stride(s);
+  DepthwiseTiling tiling = depthwise_tiling(s);
+  const bool upright = tiling.rows.quads > 0;
+  const int x_pixel = (upright ? s.stride_h * s.in_w : s.stride_w) * s.channels;
+  const int y_pixel = (upright ? s.out_w : 1) * out_c;
+  for (int line = 0; line < s.batch * tiling.rows.tiles; ++line) {
+    const int image = line / tiling.rows.tiles;
+    const int oy = tile_begin(tiling.rows, line % tiling.rows.tiles);
+    const int iy = oy * s.stride_h - s.pad_top;
     Range rows = tap_range(iy, s.dilation_h, s.kernel_h, s.in_h);
-    for (int tile = 0; tile < tiles; ++tile) {
-      const bool four = tile >= inner.first && tile < inner.first + quads;
-      const int ox = tile < inner.first ? tile : four ? tile + 3 * (tile - inner.first) : tile + 3 * quads;
+    for (int tile = 0; tile < tiling.columns.tiles; ++tile) {
+      const int ox = tile_begin(tiling.columns, tile);
       const int ix = ox * s.stride_w - s.pad_left;
-      const int at = (row * s.out_w + ox) * s.channels * s.multiplier;
-      const T* x_at = x + ((row / s.out_h * s.in_h + iy) * s.in_w + ix) * s.channels;
+      Range columns = tap_range(ix, s.dilation_w, s.kernel_w, s.in_w);
+      const int width = columns.last - columns.first;
+      DepthwiseTaps taps{rows.last - rows.first,
+                         width,
+                         s.dilation_w * s.channels,
+                         tap,
+                         (s.dilation_h * s.in_w - width * s.dilation_w) * s.channels,
+                         (s.kernel_w - width) * tap};
+      const int at = ((image * s.out_h + oy) * s.out_w + ox) * out_c;
       const T* r = residual != nullptr ? residual + at : nullptr;
-      if (four) {
-        depthwise_pixels<4>(s, x_at, rows, Range{0, s.kernel_w}, w, bias, r, activation, y + at);
+      const T* from = x + ((image * s.in_h + iy + rows.first * s.dilation_h) * s.in_w + ix +
+                           columns.first * s.dilation_w) *
+                              s.channels;
+      const T* weights = w + (rows.first * s.kernel_w + columns.first) * tap;
+      if (tile_is_four(upright ? tiling.rows : tiling.columns, upright ? line % tiling.rows.tiles : tile)) {
+        depthwise_pixels<4>(s, taps, from, x_pixel, weights, bias, r, activation, y + at, y_pixel);
       } else {
-        Range columns = tap_range(ix, s.dilation_w, s.kernel_w, s.in_w);
-        depthwise_pixels<1>(s, x_at, rows, columns, w, bias, r, activation, y + at);
+        depthwise_pixels<1>(s, taps, from, x_pixel, weights, bias, r, activation, y + at, y_pixel);
       }
     }
   }

@@ -283,7 +283,7 @@ TINYTC_INLINE void tile_block(float (&sum)[16], const float* x, int x_pixel, int
       "b 1b\n"
       "5:\n"
       : [s0] "=&t"(sum[0]), [s1] "=&t"(sum[1]), [s2] "=&t"(sum[2]), [s3] "=&t"(sum[3]), [s4] "=&t"(sum[4]), [s5] "=&t"(sum[5]), [s6] "=&t"(sum[6]), [s7] "=&t"(sum[7]), [s8] "=&t"(sum[8]), [s9] "=&t"(sum[9]), [s10] "=&t"(sum[10]), [s11] "=&t"(sum[11]), [s12] "=&t"(sum[12]), [s13] "=&t"(sum[13]), [s14] "=&t"(sum[14]), [s15] "=&t"(sum[15]),
-        [x] "+r"(x), [x1] "=&r"(x1), [x2] "=&r"(x2), [x3] "+r"(x3), [w] "+r"(w), [rows] "+r"(rows), [start] "+r"(start)
+        [x] "+&r"(x), [x1] "=&r"(x1), [x2] "=&r"(x2), [x3] "+&r"(x3), [w] "+&r"(w), [rows] "+&r"(rows), [start] "+&r"(start)
       : [row] "r"(4 * (x_row - n)), [n] "r"(n)
       : "s16", "s17", "s18", "s19", "s20", "s21", "s22", "s23", "s24", "s25", "s26", "s27", "s28", "s29", "s30", "s31", "cc", "memory");
 }
@@ -356,7 +356,7 @@ TINYTC_INLINE void dense_block(float (&sum)[8], const float* x, const float* w, 
       "subs %[turns], #1\n"
       "bne 3b\n"
       "4:\n"
-      : [s0] "+t"(sum[0]), [s1] "+t"(sum[1]), [s2] "+t"(sum[2]), [s3] "+t"(sum[3]), [s4] "+t"(sum[4]), [s5] "+t"(sum[5]), [s6] "+t"(sum[6]), [s7] "+t"(sum[7]), [x] "+r"(x), [w0] "+r"(w), [w1] "=&r"(w1), [w2] "=&r"(w2), [w3] "=&r"(w3), [w4] "=&r"(w4), [w5] "=&r"(w5), [w6] "=&r"(w6), [w7] "+r"(w7), [turns] "=&r"(turns)
+      : [s0] "+t"(sum[0]), [s1] "+t"(sum[1]), [s2] "+t"(sum[2]), [s3] "+t"(sum[3]), [s4] "+t"(sum[4]), [s5] "+t"(sum[5]), [s6] "+t"(sum[6]), [s7] "+t"(sum[7]), [x] "+&r"(x), [w0] "+&r"(w), [w1] "=&r"(w1), [w2] "=&r"(w2), [w3] "=&r"(w3), [w4] "=&r"(w4), [w5] "=&r"(w5), [w6] "=&r"(w6), [w7] "+&r"(w7), [turns] "=&r"(turns)
       : [quads] "r"(quads)
       : "s8", "s9", "s10", "s11", "s12", "s13", "s14", "s15", "s16", "s17", "s18", "s19", "s20", "s21", "s22", "s23", "s24", "s25", "s26", "s27", "cc", "memory");
 }
