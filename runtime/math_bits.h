@@ -59,7 +59,7 @@ TINYTC_INLINE double copy_sign(double x, double sign) {
 /// 2^n as a number; n in [-126, 127] (float), [-1022, 1023] (double). Other n give an unspecified value,
 /// never a fault.
 TINYTC_INLINE float power_of_two(float, int n) {
-  return from_bits(static_cast<std::uint32_t>(n + 127) << 23);
+  return from_bits(static_cast<std::uint32_t>(static_cast<std::uint32_t>(n + 127) << 23));
 }
 TINYTC_INLINE double power_of_two(double, int n) {
   return from_bits(static_cast<std::uint64_t>(n + 1023) << 52);

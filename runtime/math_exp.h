@@ -50,9 +50,11 @@ TINYTC_INLINE ExpParts<T> exp_parts(T x) {
   const T shift = static_cast<T>(1.5) * whole_from(x);
   const T shifted = mul_add(shift, x, static_cast<T>(1.4426950408889634));
   const T whole = shifted - shift;
-  const std::uint32_t difference = static_cast<std::uint32_t>(bits_of(shifted) - bits_of(shift));
+  // 16 bits hold every exponent and keep the arithmetic on it defined when x is NaN.
+  const std::uint16_t difference = static_cast<std::uint16_t>(bits_of(shifted) - bits_of(shift));
+  const int exponent = static_cast<std::int16_t>(difference);
   const T r = mul_add(mul_add(x, -whole, ln2_high(x)), -whole, ln2_low(x));
-  return ExpParts<T>{static_cast<int>(difference), mul_add(r, rounded(r * r), exp_tail(r))};
+  return ExpParts<T>{exponent, mul_add(r, rounded(r * r), exp_tail(r))};
 }
 
 /// Above `exp_overflow` e^x is infinite, below `exp_underflow` it is 0.
@@ -61,7 +63,7 @@ TINYTC_INLINE float exp_underflow(float) { return -103.97209f; }
 TINYTC_INLINE double exp_overflow(double) { return 709.782712893384; }
 TINYTC_INLINE double exp_underflow(double) { return -745.1332191019412; }
 
-/// e^x. Largest error over all floats 1.0 ULP (subnormal results included).
+/// e^x. Largest error over all floats 1.1 ULP (subnormal results included).
 template <typename T>
 inline T math_exp(T x) {
   if (x > exp_overflow(x)) return infinity<T>();
