@@ -19,6 +19,11 @@ struct LossReduction {
   int reduction;     // 0 none, 1 mean, 2 sum
   int ignore_index;  // positions with this label do not count; -1 and below never match a class
 };
+template <typename V>
+constexpr void visit(const LossReduction& s, V&& v) {
+  v("reduction", s.reduction);
+  v("ignore_index", s.ignore_index);
+}
 
 /// Whether each of `count` labels is a class or `ignore_index`: to be asked before a training step changes
 /// anything.
