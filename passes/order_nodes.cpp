@@ -1,4 +1,4 @@
-// Orders nodes for the least peak: cut the graph at nodes that everything else stands before or after, order
+// Orders nodes for the least peak: cut the graph at nodes that every other stands before or after, order
 // every stretch by exact search, where that runs out of effort improve it window by window, and let nodes
 // that free memory run early. Read order_nodes() at the end first; see order_nodes.h for the contract.
 #include "passes/order_nodes.h"
@@ -36,18 +36,24 @@ struct Stretch {
   Solution solution;
 };
 
-// Positions of nodes that every other node must run before or after: no edge passes over them, where the
-// first nodes hang on the start and the last ones on the end.
+// Positions of nodes that every other node must run before or after. At p: every node before p has a follower
+// up to p, so that it leads to p; and every node after p has a predecessor from p on, so that it comes from
+// p.
 std::vector<std::size_t> cut_positions(const Model& model) {
   const int count = static_cast<int>(model.nodes.size());
-  int last_source = 0;
-  for (int n = 0; n < count; ++n) last_source = model.nodes[n].predecessors == 0 ? n : last_source;
-  std::vector<std::size_t> cuts;
-  int reach = 0;  // the furthest follower of the nodes before n
+  std::vector<int> nearest_after(count, count), nearest_before(count, -1);
   for (int n = 0; n < count; ++n) {
-    if (reach <= n && last_source <= n) cuts.push_back(static_cast<std::size_t>(n));
     const std::vector<int>& followers = model.nodes[n].followers;
-    reach = std::max(reach, followers.empty() ? count : followers.back());
+    if (!followers.empty()) nearest_after[n] = followers.front();
+    for (int f : followers) nearest_before[f] = n;  // the last one to write is the nearest
+  }
+  std::vector<int> comes_from(count + 1, count);  // per p: the least nearest_before of the nodes from p on
+  for (int n = count - 1; n >= 0; --n) comes_from[n] = std::min(comes_from[n + 1], nearest_before[n]);
+  std::vector<std::size_t> cuts;
+  int leads_to = 0;  // the largest nearest_after of the nodes before n
+  for (int n = 0; n < count; ++n) {
+    if (leads_to <= n && comes_from[n + 1] >= n) cuts.push_back(static_cast<std::size_t>(n));
+    leads_to = std::max(leads_to, nearest_after[n]);
   }
   return cuts;
 }
@@ -63,6 +69,7 @@ Verdict ask(const BothWays& models, std::int64_t bytes, std::int64_t limit, std:
             Solution& solution) {
   Verdict verdict = Verdict::unknown;
   for (const Model* model : {&models.forward, &models.backward}) {
+    if (solution.peak <= solution.bound) break;
     ordering::SearchResult result = ordering::search_order(*model, bytes, limit / 2);
     nodes += result.nodes;
     verdict = result.verdict;
@@ -216,8 +223,9 @@ std::int64_t peak_of_order(const OrderProblem& problem, const std::vector<int>& 
 NodeOrder order_nodes(const OrderProblem& problem, std::int64_t effort) {
   const Model model = ordering::build_model(problem);
   const Solution given = given_order(model);
-  NodeOrder result{given.order, given.peak, given.peak, given.bound, false, 0};
-  std::vector<Stretch> stretches = cut_into_stretches(model, given.order);
+  const std::vector<int> early = free_early(model, given.order, given.peak);
+  NodeOrder result{{}, 0, given.peak, given.bound, false, 0};
+  std::vector<Stretch> stretches = cut_into_stretches(model, early);
   std::vector<Stretch*> by_bound;
   for (Stretch& s : stretches) by_bound.push_back(&s);
   const auto bound_of = [](const Stretch* s) { return s->base + s->solution.bound; };
@@ -229,12 +237,12 @@ NodeOrder order_nodes(const OrderProblem& problem, std::int64_t effort) {
     target = std::max(target, s->base + s->solution.peak);  // nothing gains by being below that
     result.lower_bound = std::max(result.lower_bound, bound_of(s));
   }
-  result.order.clear();
+  std::vector<int> best;
   for (const Stretch& s : stretches) {
-    for (int n : s.solution.order) result.order.push_back(static_cast<int>(s.first) + n);
+    for (int n : s.solution.order) best.push_back(early[s.first + static_cast<std::size_t>(n)]);
   }
-  if (ordering::peak(model, result.order) >= given.peak) result.order = given.order;
-  result.order = free_early(model, result.order, ordering::peak(model, result.order));
+  if (ordering::peak(model, best) >= ordering::peak(model, early)) best = early;
+  result.order = free_early(model, best, ordering::peak(model, best));
   result.peak = ordering::peak(model, result.order);
   result.optimal = result.peak == result.lower_bound;
   return result;

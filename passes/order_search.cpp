@@ -54,7 +54,9 @@ struct Search {
   std::int64_t next_bound = no_limit;
 };
 
-constexpr std::size_t longest_chain = 64;
+constexpr std::size_t longest_chain = 64;            // nodes
+constexpr std::size_t most_chains = 16;              // looked at from one state
+constexpr std::int64_t ready_of_a_search_node = 16;  // looking at this many ready nodes counts as one more
 
 // The nodes from `first` on, each made ready by the one before, up to where no more than now is live; empty
 // if they do not get there within the bytes.
@@ -84,7 +86,8 @@ std::vector<int> chain_to_valley(Search& search, int first) {
 
 // Looks for a chain among the choices that may be run without looking further.
 void force_chain(Search& search, Frame& frame) {
-  for (auto c = frame.choices.rbegin(); c != frame.choices.rend(); ++c) {
+  const auto end = frame.choices.rbegin() + std::min(frame.choices.size(), most_chains);
+  for (auto c = frame.choices.rbegin(); c != end; ++c) {
     const std::vector<int> chain = chain_to_valley(search, c->node);
     if (chain.empty()) continue;
     frame.choices = {Choice{*c}};
@@ -196,7 +199,7 @@ SearchResult search_order(const Model& model, std::int64_t bytes, std::int64_t n
     if (search.path.back().choices.empty() && !backtrack(search))
       return finish(search, Verdict::impossible, nodes);
     if (nodes >= node_limit) return finish(search, Verdict::unknown, nodes);
-    ++nodes;
+    nodes += 1 + static_cast<std::int64_t>(search.ready.size()) / ready_of_a_search_node;
     descend(search);
   }
   return finish(search, Verdict::fits, nodes);

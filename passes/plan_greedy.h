@@ -11,7 +11,7 @@ namespace tinytc::planning {
 
 // Sizes of the greedy effort. The first orders always run; the repair rounds stop when this many conflicting
 // pairs were visited.
-inline constexpr std::int64_t greedy_pair_budget = 20'000'000;
+inline constexpr std::int64_t greedy_pair_budget = 4'000'000;
 
 struct Placement {
   std::vector<std::int64_t> offsets;  // bytes, per item of the model
@@ -26,9 +26,13 @@ std::int64_t first_fit(const Model& model, const std::vector<std::int64_t>& offs
 // Places the items in the given order, each at its first fit.
 Placement place_in_order(const Model& model, const std::vector<int>& order);
 
-// Tries several orders (by size, area, lifetime, crowdedness, time), then repairs the best: items that end
-// above `target` move to the front of the order, again and again ("squeaky wheel optimization", Joslin and
-// Clements 1999). Stops at the first placement whose peak is at most `target`.
+// Places from the bottom up: always an item that can start lowest, of several the first in the given order,
+// on top of what is there. Leaves gaps that first fit would use, but keeps items level that live together.
+Placement place_lowest_first(const Model& model, const std::vector<int>& order);
+
+// Tries several orders (by size, area, lifetime, crowdedness, time), in both ways, then repairs the best:
+// items that end above `target` move to the front of the order, again and again ("squeaky wheel
+// optimization", Joslin and Clements 1999). Stops at the first placement whose peak is at most `target`.
 Placement greedy_placement(const Model& model, std::int64_t target);
 
 }  // namespace tinytc::planning

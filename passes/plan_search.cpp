@@ -180,13 +180,17 @@ void refresh_floor(const Instance& in, State& st, int s, Undo& undo) {
   st.floors[s] = floor;
 }
 
+// Brings the floors up to date after item `placed` left the unplaced ones and those in undo.lowest were raised. Only an item
+// that was at the floor can have held it down.
 void refresh_floors(const Instance& in, State& st, int placed, Undo& undo) {
   ++st.stamp;
-  const auto refresh = [&](int i) {
-    for (int s = in.model.items[i].first; s < in.model.items[i].last; ++s) refresh_floor(in, st, s, undo);
+  const auto refresh = [&](int i, std::int64_t before) {
+    for (int s = in.model.items[i].first; s < in.model.items[i].last; ++s) {
+      if (st.floors[s] >= before) refresh_floor(in, st, s, undo);
+    }
   };
-  refresh(placed);
-  for (const auto& [item, before] : undo.lowest) refresh(item);
+  refresh(placed, st.offsets[placed]);
+  for (const auto& [item, before] : undo.lowest) refresh(item, before);
 }
 
 // Section inference: false if some section of the part cannot hold what is still to be placed in it.
