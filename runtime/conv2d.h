@@ -117,28 +117,31 @@ constexpr int conv2d_lead_x(const Conv2dShape& shape) {
   if (!s.packed || s.groups > 1) {
     return s.batch * s.out_h * s.out_w * s.out_c;
   }
-  Range inner = interior_range(s.out_w, s.stride_w, s.pad_left, s.dilation_w, s.kernel_w, s.in_w);
-  Tiling tiling = make_tiling(s.out_w, inner, true);
-  const int rest = s.out_c % 4;
-  const int before_last = s.out_c - (rest != 0 ? 1 : 4);  // channels written before the last read of a tile
+  ImageTiling tiling = make_image_tiling(
+      s.out_h, interior_range(s.out_h, s.stride_h, s.pad_top, s.dilation_h, s.kernel_h, s.in_h), s.out_w,
+      interior_range(s.out_w, s.stride_w, s.pad_left, s.dilation_w, s.kernel_w, s.in_w));
+  const int last = s.out_c - (s.out_c % 4 != 0 ? 1 : 4);  // channels of a tile written before its last read
   int lead = -s.batch * s.in_h * s.in_w * s.in_c;
-  for (int row = 0; row < s.batch * s.out_h; ++row) {
-    const int iy = row % s.out_h * s.stride_h - s.pad_top;
+  int written = 0;  // elements of y up to the last one written
+  for (int line = 0; line < s.batch * tiling.rows.tiles; ++line) {
+    const int image = line / tiling.rows.tiles;
+    const int oy = tile_begin(tiling.rows, line % tiling.rows.tiles);
+    const int iy = oy * s.stride_h - s.pad_top;
     Range rows = tap_range(iy, s.dilation_h, s.kernel_h, s.in_h);
-    for (int tile = 0; tile < tiling.tiles; ++tile) {
-      const bool four = tile_is_four(tiling, tile);
-      const int ox = tile_begin(tiling, tile);
+    for (int tile = 0; tile < tiling.columns.tiles; ++tile) {
+      const int ox = tile_begin(tiling.columns, tile);
       const int ix = ox * s.stride_w - s.pad_left;
       Range columns = tap_range(ix, s.dilation_w, s.kernel_w, s.in_w);
-      if (rows.first == rows.last || columns.first == columns.last) {
-        continue;
-      }
-      const int y = row / s.out_h * s.in_h + iy + rows.first * s.dilation_h;
+      const int y = image * s.in_h + iy + rows.first * s.dilation_h;
       const int read = (y * s.in_w + ix + columns.first * s.dilation_w) * s.in_c;
-      const int pixel = row * s.out_w + ox;
-      const int written =
-          before_last > 0 ? (pixel + (four ? 3 : 0)) * s.out_c + before_last : pixel * s.out_c;
-      lead = written > 0 ? max_of(lead, written - read) : lead;
+      const int down = tile_is_four(tiling.rows, line % tiling.rows.tiles) ? 3 : 0;
+      const int across = tile_is_four(tiling.columns, tile) ? 3 : 0;
+      const int pixel = (image * s.out_h + oy + down) * s.out_w + ox + across;
+      const int before = max_of(written, last > 0 ? pixel * s.out_c + last : 0);
+      if (before > 0 && rows.first < rows.last && columns.first < columns.last) {
+        lead = max_of(lead, before - read);
+      }
+      written = max_of(written, (pixel + 1) * s.out_c);
     }
   }
   return lead;

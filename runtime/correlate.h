@@ -92,82 +92,110 @@ TINYTC_INLINE constexpr int tile_begin(const Tiling& t, int tile) {
   return tile < t.first ? tile : tile_is_four(t, tile) ? tile + 3 * (tile - t.first) : tile + 3 * t.quads;
 }
 
+/// How an image of outputs is cut into tiles: four neighbours in a row or, where that leaves fewer single
+/// pixels (narrow images), in a column.
+struct ImageTiling {
+  Tiling rows;
+  Tiling columns;
+};
+
+/// The tiling of height x width outputs whose interior rows and columns are given.
+TINYTC_INLINE constexpr ImageTiling make_image_tiling(int height, Range rows, int width, Range columns) {
+  const bool upright = (rows.last - rows.first) / 4 * width > (columns.last - columns.first) / 4 * height;
+  return ImageTiling{make_tiling(height, rows, upright), make_tiling(width, columns, !upright)};
+}
+
+/// Elements from one of a tile's pixels to the next.
+struct PixelStrides {
+  int x;
+  int y;
+};
+
 /// One tile: P pixels x C channels. x: the image; (iy, ix): input position of the first pixel's tap (0, 0);
 /// w: the block's weights, w_step elements from tap channel to tap channel; rows, columns: taps inside the
 /// image for all P pixels.
 template <int P, int C, typename T>
-TINYTC_INLINE void correlate_tile(const Correlation& g, const T* x, int iy, int ix, Range rows, Range columns,
-                                  const T* w, int w_step, const T* bias, const T* residual,
-                                  const Activation<T>& activation, T* y) {
+TINYTC_INLINE void correlate_tile(const Correlation& g, PixelStrides pixel, const T* x, int iy, int ix,
+                                  Range rows, Range columns, const T* w, int w_step, const T* bias,
+                                  const T* residual, const Activation<T>& activation, T* y) {
   T sum[16];
-  const int x_pixel = g.stride_w * g.x_pixel;
   const int x_row = g.dilation_h * g.x_width * g.x_pixel;
+  const int w_tap = g.run * w_step;
   // Neighbouring taps of neighbouring pixels are one long run where nothing lies between them.
   const bool merged = g.dilation_w == 1 && g.x_pixel == g.run;
   const int runs = merged ? 1 : columns.last - columns.first;
   const int length = merged ? (columns.last - columns.first) * g.run : g.run;
   x += (iy * g.x_width + ix + columns.first * g.dilation_w) * g.x_pixel + rows.first * x_row;
-  w += (rows.first * g.kernel_w + columns.first) * g.run * w_step;
+  w += (rows.first * g.kernel_w + columns.first) * w_tap;
   if (P == 4 && C == 4 && (merged || g.kernel_h == 1)) {
-    const bool flat = !merged;  // one kernel row: its taps take the part of the rows
-    tile_block(sum, x, x_pixel, flat ? g.dilation_w * g.x_pixel : x_row, w, (rows.last - rows.first) * runs,
-               length, bias);
+    // Of a single kernel row, the taps take the part of the rows.
+    tile_block(sum, x, pixel.x, merged ? x_row : g.dilation_w * g.x_pixel, w,
+               merged ? g.kernel_w * w_tap : w_tap, (rows.last - rows.first) * runs, length, bias);
   } else {
     tile_start<P, C>(sum, bias);
     for (int ky = rows.first; ky < rows.last; ++ky) {
       for (int r = 0; r < runs; ++r) {
-        tile_run<P, C>(sum, TileStrides{x_pixel, 1, 1, w_step}, x + r * g.dilation_w * g.x_pixel,
-                       w + r * g.run * w_step, length);
+        tile_run<P, C>(sum, TileStrides{pixel.x, 1, 1, w_step}, x + r * g.dilation_w * g.x_pixel,
+                       w + r * w_tap, length);
       }
       x += x_row;
-      w += g.kernel_w * g.run * w_step;
+      w += g.kernel_w * w_tap;
     }
   }
-  tile_finish<P, C>(sum, residual, activation, y, g.y_pixel);
+  tile_finish<P, C>(sum, residual, activation, y, pixel.y);
 }
 
 /// All channels of P neighbouring pixels: blocks of four channels, then the rest one by one.
 template <int P, typename T>
-TINYTC_INLINE void correlate_pixels(const Correlation& g, const T* x, int iy, int ix, Range rows,
-                                    Range columns, const T* w, const T* bias, const T* residual,
+TINYTC_INLINE void correlate_pixels(const Correlation& g, PixelStrides pixel, const T* x, int iy, int ix,
+                                    Range rows, Range columns, const T* w, const T* bias, const T* residual,
                                     const Activation<T>& activation, T* y) {
   const int taps = g.kernel_h * g.kernel_w * g.run;
   const int full = g.channels / 4 * 4;
   const int rest = g.channels - full;
   for (int c = 0; c < full; c += 4) {
-    correlate_tile<P, 4>(g, x, iy, ix, rows, columns, w + c * taps, 4, bias != nullptr ? bias + c : nullptr,
-                         residual != nullptr ? residual + c : nullptr, activation, y + c);
+    correlate_tile<P, 4>(g, pixel, x, iy, ix, rows, columns, w + c * taps, 4,
+                         bias != nullptr ? bias + c : nullptr, residual != nullptr ? residual + c : nullptr,
+                         activation, y + c);
   }
   for (int c = full; c < g.channels; ++c) {
-    correlate_tile<P, 1>(g, x, iy, ix, rows, columns, w + full * taps + (c - full), rest,
+    correlate_tile<P, 1>(g, pixel, x, iy, ix, rows, columns, w + full * taps + (c - full), rest,
                          bias != nullptr ? bias + c : nullptr, residual != nullptr ? residual + c : nullptr,
                          activation, y + c);
   }
 }
 
-/// The whole correlation, outputs in order of image, row, column. x, w, bias (or null), residual (or null;
-/// laid out as y), y.
+/// The whole correlation, tile by tile in order of image, row, column. x, w, bias (or null), residual (or
+/// null; laid out as y), y.
 template <typename T>
 TINYTC_INLINE void correlate(const Correlation& g, const T* x, const T* w, const T* bias, const T* residual,
                              const Activation<T>& activation, T* y) {
-  Range inner = interior_range(g.y_width, g.stride_w, g.pad_left, g.dilation_w, g.kernel_w, g.x_width);
-  Tiling tiling = make_tiling(g.y_width, inner, true);
+  ImageTiling tiling = make_image_tiling(
+      g.y_height, interior_range(g.y_height, g.stride_h, g.pad_top, g.dilation_h, g.kernel_h, g.x_height),
+      g.y_width, interior_range(g.y_width, g.stride_w, g.pad_left, g.dilation_w, g.kernel_w, g.x_width));
+  const bool upright = tiling.rows.quads > 0;
+  PixelStrides pixel{(upright ? g.stride_h * g.x_width : g.stride_w) * g.x_pixel,
+                     upright ? g.y_row : g.y_pixel};
   for (int image = 0; image < g.batch; ++image) {
-    for (int oy = 0; oy < g.y_height; ++oy) {
+    const T* x_image = x + image * g.x_height * g.x_width * g.x_pixel;
+    for (int line = 0; line < tiling.rows.tiles; ++line) {
+      const int oy = tile_begin(tiling.rows, line);
       const int iy = oy * g.stride_h - g.pad_top;
       Range rows = tap_range(iy, g.dilation_h, g.kernel_h, g.x_height);
-      for (int tile = 0; tile < tiling.tiles; ++tile) {
-        const bool four = tile_is_four(tiling, tile);
-        const int ox = tile_begin(tiling, tile);
+      for (int tile = 0; tile < tiling.columns.tiles; ++tile) {
+        const int ox = tile_begin(tiling.columns, tile);
         const int ix = ox * g.stride_w - g.pad_left;
         const int at = image * g.y_image + oy * g.y_row + ox * g.y_pixel;
         const T* r = residual != nullptr ? residual + at : nullptr;
-        const T* x_image = x + image * g.x_height * g.x_width * g.x_pixel;
-        if (four) {
-          correlate_pixels<4>(g, x_image, iy, ix, rows, Range{0, g.kernel_w}, w, bias, r, activation, y + at);
+        Range columns = tap_range(ix, g.dilation_w, g.kernel_w, g.x_width);
+        if (upright && tile_is_four(tiling.rows, line)) {
+          correlate_pixels<4>(g, pixel, x_image, iy, ix, Range{0, g.kernel_h}, columns, w, bias, r,
+                              activation, y + at);
+        } else if (!upright && tile_is_four(tiling.columns, tile)) {
+          correlate_pixels<4>(g, pixel, x_image, iy, ix, rows, Range{0, g.kernel_w}, w, bias, r, activation,
+                              y + at);
         } else {
-          Range columns = tap_range(ix, g.dilation_w, g.kernel_w, g.x_width);
-          correlate_pixels<1>(g, x_image, iy, ix, rows, columns, w, bias, r, activation, y + at);
+          correlate_pixels<1>(g, pixel, x_image, iy, ix, rows, columns, w, bias, r, activation, y + at);
         }
       }
     }

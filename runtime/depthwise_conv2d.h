@@ -88,25 +88,18 @@ constexpr int depthwise_last_block(const DepthwiseConv2dShape& s, bool four) {
   return s.channels * s.multiplier - width;
 }
 
-/// How the output is cut into tiles: four neighbours in a row or, where that leaves fewer single pixels
-/// (narrow images), in a column.
-struct DepthwiseTiling {
-  Tiling rows;
-  Tiling columns;
-};
-
-TINYTC_INLINE constexpr DepthwiseTiling depthwise_tiling(const DepthwiseConv2dShape& s) {
-  Range rows = interior_range(s.out_h, s.stride_h, s.pad_top, s.dilation_h, s.kernel_h, s.in_h);
-  Range columns = interior_range(s.out_w, s.stride_w, s.pad_left, s.dilation_w, s.kernel_w, s.in_w);
-  const bool upright = (rows.last - rows.first) / 4 * s.out_w > (columns.last - columns.first) / 4 * s.out_h;
-  return DepthwiseTiling{make_tiling(s.out_h, rows, upright), make_tiling(s.out_w, columns, !upright)};
+/// How the output is cut into tiles.
+TINYTC_INLINE constexpr ImageTiling depthwise_tiling(const DepthwiseConv2dShape& s) {
+  return make_image_tiling(
+      s.out_h, interior_range(s.out_h, s.stride_h, s.pad_top, s.dilation_h, s.kernel_h, s.in_h), s.out_w,
+      interior_range(s.out_w, s.stride_w, s.pad_left, s.dilation_w, s.kernel_w, s.in_w));
 }
 
 /// Smallest distance in elements, address of x minus address of y, at which y may run over x: every element
 /// that is written before a later read must lie below it.
 constexpr int depthwise_conv2d_lead_x(const DepthwiseConv2dShape& s) {
   const int out_c = s.channels * s.multiplier;
-  DepthwiseTiling tiling = depthwise_tiling(s);
+  ImageTiling tiling = depthwise_tiling(s);
   int lead = -s.batch * s.in_h * s.in_w * s.channels;
   int written = 0;  // elements of y up to the last one written
   for (int line = 0; line < s.batch * tiling.rows.tiles; ++line) {
@@ -236,7 +229,7 @@ TINYTC_INLINE void depthwise_conv2d(const DepthwiseConv2dShape& s, const T* x, c
                                     const T* residual, const Activation<T>& activation, T* y) {
   const int out_c = s.channels * s.multiplier;
   const int tap = depthwise_tap_stride(s);
-  DepthwiseTiling tiling = depthwise_tiling(s);
+  ImageTiling tiling = depthwise_tiling(s);
   const bool upright = tiling.rows.quads > 0;
   const int x_pixel = (upright ? s.stride_h * s.in_w : s.stride_w) * s.channels;
   const int y_pixel = (upright ? s.out_w : 1) * out_c;

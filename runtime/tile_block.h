@@ -3,7 +3,9 @@
 //
 // Compilers spill 16 sums and their products; the assembly keeps sums in s0-s15, weights in s16-s19, inputs
 // in s20-s23 and products in s24-s31. Loads stand together, where the core pipelines them, and no sum waits
-// for the product before it. Each loop ends after exactly as many turns as its count argument says.
+// for the product before it. Operands that the assembly changes are early-clobbered ("+&r"): an input of
+// equal value must not share their register. Each loop ends after exactly as many turns as its count argument
+// says.
 #ifndef TINYTC_RUNTIME_TILE_BLOCK_H
 #define TINYTC_RUNTIME_TILE_BLOCK_H
 
@@ -24,9 +26,9 @@
   "]\n"                                      \
   "vldr.32 s20, [%[x], #" #at                \
   "]\n"                                      \
-  "vldr.32 s21, [%[x1], #" #at               \
+  "vldr.32 s21, [r12, #" #at                 \
   "]\n"                                      \
-  "vldr.32 s22, [%[x2], #" #at               \
+  "vldr.32 s22, [lr, #" #at                  \
   "]\n"                                      \
   "vldr.32 s23, [%[x3], #" #at               \
   "]\n"                                      \
@@ -205,33 +207,32 @@
 namespace tinytc {
 
 /// Four pixels x four channels, all taps: sum[4 * p + c] = bias[c] + sum over rows r and k of
-/// x[p * x_pixel + r * x_row + k] * w[4 * (r * n + k) + c]. bias may be null. Strides in elements.
+/// x[p * x_pixel + r * x_row + k] * w[r * w_row + 4 * k + c]. bias may be null. Strides in elements.
 template <typename T>
-TINYTC_INLINE void tile_block(T (&sum)[16], const T* x, int x_pixel, int x_row, const T* w, int rows, int n,
-                              const T* bias) {
+TINYTC_INLINE void tile_block(T (&sum)[16], const T* x, int x_pixel, int x_row, const T* w, int w_row,
+                              int rows, int n, const T* bias) {
   tile_start<4, 4>(sum, bias);
   for (int r = 0; r < rows; ++r) {
-    tile_run<4, 4>(sum, TileStrides{x_pixel, 1, 1, 4}, x + r * x_row, w + 4 * r * n, n);
+    tile_run<4, 4>(sum, TileStrides{x_pixel, 1, 1, 4}, x + r * x_row, w + r * w_row, n);
   }
 }
 
 #if defined(TINYTC_TILE_ASSEMBLY)
 /// The same in assembly.
 TINYTC_INLINE void tile_block(float (&sum)[16], const float* x, int x_pixel, int x_row, const float* w,
-                              int rows, int n, const float* bias) {
+                              int w_row, int rows, int n, const float* bias) {
   const float zeros[4] = {0.0F, 0.0F, 0.0F, 0.0F};
   const float* start = bias != nullptr ? bias : zeros;
-  const float* x1;
-  const float* x2;
   int x3 = 4 * x_pixel;
+  // r12 and lr: inputs of pixels 1 and 2.
   asm volatile(
       "vldr.32 %[s0], [%[start], #0]\n"
       "vldr.32 %[s1], [%[start], #4]\n"
       "vldr.32 %[s2], [%[start], #8]\n"
       "vldr.32 %[s3], [%[start], #12]\n"
-      "add %[x1], %[x], %[x3]\n"
-      "add %[x2], %[x1], %[x3]\n"
-      "add %[x3], %[x2], %[x3]\n"
+      "add r12, %[x], %[x3]\n"
+      "add lr, r12, %[x3]\n"
+      "add %[x3], lr, %[x3]\n"
       "vmov.f32 %[s4], %[s0]\n"
       "vmov.f32 %[s5], %[s1]\n"
       "vmov.f32 %[s6], %[s2]\n"
@@ -255,8 +256,8 @@ TINYTC_INLINE void tile_block(float (&sum)[16], const float* x, int x_pixel, int
       TINYTC_TILE_STEP(8, 32, 36, 40, 44)
       TINYTC_TILE_STEP(12, 48, 52, 56, 60)
       "add %[x], #16\n"
-      "add %[x1], #16\n"
-      "add %[x2], #16\n"
+      "add r12, #16\n"
+      "add lr, #16\n"
       "add %[x3], #16\n"
       "add %[w], #64\n"
       "subs %[start], #1\n"
@@ -267,8 +268,8 @@ TINYTC_INLINE void tile_block(float (&sum)[16], const float* x, int x_pixel, int
       "6:\n"
       TINYTC_TILE_STEP(0, 0, 4, 8, 12)
       "add %[x], #4\n"
-      "add %[x1], #4\n"
-      "add %[x2], #4\n"
+      "add r12, #4\n"
+      "add lr, #4\n"
       "add %[x3], #4\n"
       "add %[w], #16\n"
       "subs %[start], #1\n"
@@ -277,15 +278,16 @@ TINYTC_INLINE void tile_block(float (&sum)[16], const float* x, int x_pixel, int
       "subs %[rows], #1\n"
       "beq 5f\n"
       "add %[x], %[row]\n"
-      "add %[x1], %[row]\n"
-      "add %[x2], %[row]\n"
+      "add r12, %[row]\n"
+      "add lr, %[row]\n"
       "add %[x3], %[row]\n"
+      "add %[w], %[w_row]\n"
       "b 1b\n"
       "5:\n"
       : [s0] "=&t"(sum[0]), [s1] "=&t"(sum[1]), [s2] "=&t"(sum[2]), [s3] "=&t"(sum[3]), [s4] "=&t"(sum[4]), [s5] "=&t"(sum[5]), [s6] "=&t"(sum[6]), [s7] "=&t"(sum[7]), [s8] "=&t"(sum[8]), [s9] "=&t"(sum[9]), [s10] "=&t"(sum[10]), [s11] "=&t"(sum[11]), [s12] "=&t"(sum[12]), [s13] "=&t"(sum[13]), [s14] "=&t"(sum[14]), [s15] "=&t"(sum[15]),
-        [x] "+&r"(x), [x1] "=&r"(x1), [x2] "=&r"(x2), [x3] "+&r"(x3), [w] "+&r"(w), [rows] "+&r"(rows), [start] "+&r"(start)
-      : [row] "r"(4 * (x_row - n)), [n] "r"(n)
-      : "s16", "s17", "s18", "s19", "s20", "s21", "s22", "s23", "s24", "s25", "s26", "s27", "s28", "s29", "s30", "s31", "cc", "memory");
+        [x] "+&r"(x), [x3] "+&r"(x3), [w] "+&r"(w), [rows] "+&r"(rows), [start] "+&r"(start)
+      : [row] "r"(4 * (x_row - n)), [w_row] "r"(4 * w_row - 16 * n), [n] "r"(n)
+      : "s16", "s17", "s18", "s19", "s20", "s21", "s22", "s23", "s24", "s25", "s26", "s27", "s28", "s29", "s30", "s31", "r12", "lr", "cc", "memory");
 }
 #endif
 
