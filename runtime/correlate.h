@@ -127,10 +127,15 @@ TINYTC_INLINE void correlate_tile(const Correlation& g, PixelStrides pixel, cons
   const int length = merged ? (columns.last - columns.first) * g.run : g.run;
   x += (iy * g.x_width + ix + columns.first * g.dilation_w) * g.x_pixel + rows.first * x_row;
   w += (rows.first * g.kernel_w + columns.first) * w_tap;
-  if (P == 4 && C == 4 && (merged || g.kernel_h == 1)) {
-    // Of a single kernel row, the taps take the part of the rows.
-    tile_block(sum, x, pixel.x, merged ? x_row : g.dilation_w * g.x_pixel, w,
-               merged ? g.kernel_w * w_tap : w_tap, (rows.last - rows.first) * runs, length, bias);
+  // Of a single kernel row, the taps take the part of the rows.
+  const bool flat = merged || g.kernel_h == 1;
+  const int line_x = merged ? x_row : g.dilation_w * g.x_pixel;
+  const int line_w = merged ? g.kernel_w * w_tap : w_tap;
+  const int lines = (rows.last - rows.first) * runs;
+  if (flat && P == 4 && C == 4) {
+    tile_block(sum, x, pixel.x, line_x, w, line_w, lines, length, bias);
+  } else if (flat && P == 1 && C == 4) {
+    pixel_block(sum, x, line_x, w, line_w, lines, length, bias);
   } else {
     tile_start<P, C>(sum, bias);
     for (int ky = rows.first; ky < rows.last; ++ky) {

@@ -291,6 +291,126 @@ TINYTC_INLINE void tile_block(float (&sum)[16], const float* x, int x_pixel, int
 }
 #endif
 
+/// One pixel x four channels, all taps: sum[c] = bias[c] + sum over rows r and k of x[r * x_row + k] * w[r *
+/// w_row + 4 * k + c]. bias may be null. Strides in elements.
+template <typename T>
+TINYTC_INLINE void pixel_block(T (&sum)[16], const T* x, int x_row, const T* w, int w_row, int rows, int n,
+                               const T* bias) {
+  tile_start<1, 4>(sum, bias);
+  for (int r = 0; r < rows; ++r) {
+    tile_run<1, 4>(sum, TileStrides{0, 1, 1, 4}, x + r * x_row, w + r * w_row, n);
+  }
+}
+
+#if defined(TINYTC_TILE_ASSEMBLY)
+/// The same in assembly, four k a turn.
+TINYTC_INLINE void pixel_block(float (&sum)[16], const float* x, int x_row, const float* w, int w_row,
+                               int rows, int n, const float* bias) {
+  const float zeros[4] = {0.0F, 0.0F, 0.0F, 0.0F};
+  const float* start = bias != nullptr ? bias : zeros;
+  asm volatile(
+      "vldr.32 %[s0], [%[start], #0]\n"
+      "vldr.32 %[s1], [%[start], #4]\n"
+      "vldr.32 %[s2], [%[start], #8]\n"
+      "vldr.32 %[s3], [%[start], #12]\n"
+      "cmp %[rows], #0\n"
+      "beq 5f\n"
+      "1:\n"
+      "lsrs %[start], %[n], #2\n"
+      "beq 3f\n"
+      "2:\n"
+      "vldr.32 s8, [%[x], #0]\n"
+      "vldr.32 s9, [%[x], #4]\n"
+      "vldr.32 s10, [%[x], #8]\n"
+      "vldr.32 s11, [%[x], #12]\n"
+      "vldr.32 s12, [%[w], #0]\n"
+      "vldr.32 s13, [%[w], #4]\n"
+      "vldr.32 s14, [%[w], #8]\n"
+      "vldr.32 s15, [%[w], #12]\n"
+      "vldr.32 s16, [%[w], #16]\n"
+      "vldr.32 s17, [%[w], #20]\n"
+      "vldr.32 s18, [%[w], #24]\n"
+      "vldr.32 s19, [%[w], #28]\n"
+      "vldr.32 s20, [%[w], #32]\n"
+      "vldr.32 s21, [%[w], #36]\n"
+      "vldr.32 s22, [%[w], #40]\n"
+      "vldr.32 s23, [%[w], #44]\n"
+      "vldr.32 s24, [%[w], #48]\n"
+      "vldr.32 s25, [%[w], #52]\n"
+      "vldr.32 s26, [%[w], #56]\n"
+      "vldr.32 s27, [%[w], #60]\n"
+      "vmul.f32 s12, s12, s8\n"
+      "vmul.f32 s13, s13, s8\n"
+      "vmul.f32 s14, s14, s8\n"
+      "vmul.f32 s15, s15, s8\n"
+      "vmul.f32 s16, s16, s9\n"
+      "vmul.f32 s17, s17, s9\n"
+      "vmul.f32 s18, s18, s9\n"
+      "vmul.f32 s19, s19, s9\n"
+      "vmul.f32 s20, s20, s10\n"
+      "vmul.f32 s21, s21, s10\n"
+      "vmul.f32 s22, s22, s10\n"
+      "vmul.f32 s23, s23, s10\n"
+      "vmul.f32 s24, s24, s11\n"
+      "vmul.f32 s25, s25, s11\n"
+      "vmul.f32 s26, s26, s11\n"
+      "vmul.f32 s27, s27, s11\n"
+      "vadd.f32 %[s0], %[s0], s12\n"
+      "vadd.f32 %[s1], %[s1], s13\n"
+      "vadd.f32 %[s2], %[s2], s14\n"
+      "vadd.f32 %[s3], %[s3], s15\n"
+      "vadd.f32 %[s0], %[s0], s16\n"
+      "vadd.f32 %[s1], %[s1], s17\n"
+      "vadd.f32 %[s2], %[s2], s18\n"
+      "vadd.f32 %[s3], %[s3], s19\n"
+      "vadd.f32 %[s0], %[s0], s20\n"
+      "vadd.f32 %[s1], %[s1], s21\n"
+      "vadd.f32 %[s2], %[s2], s22\n"
+      "vadd.f32 %[s3], %[s3], s23\n"
+      "vadd.f32 %[s0], %[s0], s24\n"
+      "vadd.f32 %[s1], %[s1], s25\n"
+      "vadd.f32 %[s2], %[s2], s26\n"
+      "vadd.f32 %[s3], %[s3], s27\n"
+      "add %[x], #16\n"
+      "add %[w], #64\n"
+      "subs %[start], #1\n"
+      "bne 2b\n"
+      "3:\n"
+      "ands %[start], %[n], #3\n"
+      "beq 4f\n"
+      "6:\n"
+      "vldr.32 s8, [%[x], #0]\n"
+      "vldr.32 s12, [%[w], #0]\n"
+      "vldr.32 s13, [%[w], #4]\n"
+      "vldr.32 s14, [%[w], #8]\n"
+      "vldr.32 s15, [%[w], #12]\n"
+      "vmul.f32 s12, s12, s8\n"
+      "vmul.f32 s13, s13, s8\n"
+      "vmul.f32 s14, s14, s8\n"
+      "vmul.f32 s15, s15, s8\n"
+      "vadd.f32 %[s0], %[s0], s12\n"
+      "vadd.f32 %[s1], %[s1], s13\n"
+      "vadd.f32 %[s2], %[s2], s14\n"
+      "vadd.f32 %[s3], %[s3], s15\n"
+      "add %[x], #4\n"
+      "add %[w], #16\n"
+      "subs %[start], #1\n"
+      "bne 6b\n"
+      "4:\n"
+      "subs %[rows], #1\n"
+      "beq 5f\n"
+      "add %[x], %[row]\n"
+      "add %[w], %[w_row]\n"
+      "b 1b\n"
+      "5:\n"
+      : [s0] "=&t"(sum[0]), [s1] "=&t"(sum[1]), [s2] "=&t"(sum[2]), [s3] "=&t"(sum[3]), [x] "+&r"(x),
+        [w] "+&r"(w), [rows] "+&r"(rows), [start] "+&r"(start)
+      : [row] "r"(4 * (x_row - n)), [w_row] "r"(4 * w_row - 16 * n), [n] "r"(n)
+      : "s8", "s9", "s10", "s11", "s12", "s13", "s14", "s15", "s16", "s17", "s18", "s19", "s20", "s21", "s22",
+        "s23", "s24", "s25", "s26", "s27", "cc", "memory");
+}
+#endif
+
 /// One row x eight columns, neighbouring k in both factors: sum[c] += x[k] * w[c * w_column + k] for k = 0 ..
 /// 4 * quads - 1.
 template <typename T>
