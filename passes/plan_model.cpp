@@ -111,7 +111,8 @@ void add_relaxations(Model& model, std::vector<Lead> leads) {
     bool slides = false, starts_inside = false;
     for (Relaxed& r : model.relaxed[i]) {
       r.overlap = most_overlap(model, i, r.other, r.above, r.below);
-      r.free = r.above + r.below <= model.granularity;
+      r.free = round_up(1 - r.below, model.granularity) >=
+               r.above;  // no multiple strictly between -below and above
       slides = slides || (!r.free && r.below < 0);
       starts_inside = starts_inside || (!r.free && r.above < model.items[i].size);
     }
