@@ -13,15 +13,20 @@ if(TINYTC_STATIC)
   # Clang's archives name the shared LLVM library as a dependency. Next to LLVM's archives it would be a second copy, which
   # aborts at start-up ("Option registered more than once").
   foreach(library IN LISTS CLANG_EXPORTED_TARGETS)
-    get_target_property(dependencies ${library} INTERFACE_LINK_LIBRARIES)
-    if(dependencies)
-      list(REMOVE_ITEM dependencies LLVM)
-      set_property(TARGET ${library} PROPERTY INTERFACE_LINK_LIBRARIES ${dependencies})
+    if(TARGET ${library})
+      get_target_property(dependencies ${library} INTERFACE_LINK_LIBRARIES)
+      if(dependencies)
+        list(REMOVE_ITEM dependencies LLVM)
+        set_property(TARGET ${library} PROPERTY INTERFACE_LINK_LIBRARIES ${dependencies})
+      endif()
     endif()
   endforeach()
-  llvm_map_components_to_libnames(llvm_archives core support option frontendopenmp passes codegen analysis orcjit
-                                  X86 ARM RISCV)
-  target_link_libraries(tinytc_clang INTERFACE clangCodeGen clangFrontend clangSema clangAST clangBasic ${llvm_archives})
+  llvm_map_components_to_libnames(llvm_archives core support option frontendopenmp frontendhlsl frontenddriver
+                                  coverage lto extensions passes codegen analysis orcjit X86 ARM RISCV)
+  # LLVM's support library names a theorem prover that only Clang's static analyzer calls.
+  target_link_options(tinytc_clang INTERFACE -Wl,--as-needed -Wl,--gc-sections)
+  target_link_libraries(tinytc_clang INTERFACE clangCodeGen clangFrontend clangTooling clangFormat clangSema clangAST clangBasic
+                        ${llvm_archives} Polly PollyISL)
 else()
   target_link_libraries(tinytc_clang INTERFACE clang-cpp LLVM)
 endif()

@@ -1,0 +1,74 @@
+# tinytc_add_model(TARGET_NAME MODEL file.onnx TARGET name
+#                  [NAME identifier] [TRAIN selection] [LOSS loss] [OPTIMIZER optimizer]
+#                  [DATA files...] [OUTPUT_DIRECTORY dir] [ARGS arguments...])
+#
+# Compiles an ONNX model with tinytc and adds the result to TARGET_NAME, an executable or library of the same CMakeLists.txt: NAME.cpp
+# to its sources, the folder of NAME.h to its include folders. The model is compiled again when it, its external data or tinytc
+# itself changes.
+#
+#   MODEL             the model; relative paths start at the current source folder
+#   TARGET            microcontroller (tinytc --list-targets), or the path of a .yaml file of one's own
+#   NAME              file name and C++ namespace; default: the model's file name as an identifier
+#   TRAIN, LOSS, OPTIMIZER   as tinytc --train, --loss, --optimizer; without TRAIN the model only predicts
+#   DATA              files that the model refers to (external data, calibration); MODEL.data is found by itself
+#   OUTPUT_DIRECTORY  where the files go; default: a folder of the build tree
+#   ARGS              further options of tinytc, one argument each: ARGS --prefer size --ram 96K
+function(tinytc_add_model target)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "MODEL;TARGET;NAME;TRAIN;LOSS;OPTIMIZER;OUTPUT_DIRECTORY" "DATA;ARGS")
+  if(arg_UNPARSED_ARGUMENTS OR arg_KEYWORDS_MISSING_VALUES)
+    message(FATAL_ERROR "tinytc_add_model: not understood: ${arg_UNPARSED_ARGUMENTS} ${arg_KEYWORDS_MISSING_VALUES}")
+  endif()
+  if(NOT TARGET ${target})
+    message(FATAL_ERROR "tinytc_add_model: there is no target ${target}; call add_executable first")
+  endif()
+  foreach(required MODEL TARGET)
+    if(NOT arg_${required})
+      message(FATAL_ERROR "tinytc_add_model: ${required} is missing")
+    endif()
+  endforeach()
+
+  get_filename_component(model "${arg_MODEL}" ABSOLUTE)
+  if(NOT arg_NAME)
+    get_filename_component(arg_NAME "${model}" NAME_WE)
+    string(MAKE_C_IDENTIFIER "${arg_NAME}" arg_NAME)
+  endif()
+  if(NOT arg_OUTPUT_DIRECTORY)
+    set(arg_OUTPUT_DIRECTORY tinytc/${target})
+  endif()
+  get_filename_component(folder "${arg_OUTPUT_DIRECTORY}" ABSOLUTE BASE_DIR "${CMAKE_CURRENT_BINARY_DIR}")
+
+  # What else the result depends on.
+  set(depends "${model}")
+  foreach(file IN LISTS arg_DATA)
+    get_filename_component(file "${file}" ABSOLUTE)
+    list(APPEND depends "${file}")
+  endforeach()
+  if(EXISTS "${model}.data")
+    list(APPEND depends "${model}.data")
+  endif()
+  set(options "")
+  if(arg_TARGET MATCHES "\\.yaml$")
+    get_filename_component(arg_TARGET "${arg_TARGET}" ABSOLUTE)
+    list(APPEND depends "${arg_TARGET}")
+    list(APPEND options --target-file "${arg_TARGET}")
+  else()
+    list(APPEND options --target "${arg_TARGET}")
+  endif()
+  foreach(option TRAIN LOSS OPTIMIZER)
+    if(arg_${option})
+      string(TOLOWER "--${option}" flag)
+      list(APPEND options "${flag}" "${arg_${option}}")
+    endif()
+  endforeach()
+
+  set(base "${folder}/${arg_NAME}")
+  add_custom_command(
+    OUTPUT "${base}.cpp" "${base}.h"
+    BYPRODUCTS "${base}.report.json"
+    COMMAND tinytc::tinytc "${model}" ${options} --name "${arg_NAME}" ${arg_ARGS} -o "${folder}"
+    DEPENDS ${depends} tinytc::tinytc
+    COMMENT "Compiling ${arg_MODEL} for ${arg_TARGET}"
+    VERBATIM)
+  target_sources(${target} PRIVATE "${base}.cpp" "${base}.h")
+  target_include_directories(${target} PRIVATE "${folder}")
+endfunction()
