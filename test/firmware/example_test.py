@@ -1,0 +1,70 @@
+"""Builds the example firmware (example/) with the installed CMake package and runs it on the emulated board.
+
+    python test/firmware/example_test.py BUILD_FOLDER      (the folder where tinytc was built)
+
+Checks that it runs, that a second build does nothing, and that a changed model is compiled again.
+"""
+
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+from emulation_support import ROOT
+
+BUILD = pathlib.Path(sys.argv.pop(1) if len(sys.argv) > 1 else ROOT / "build")
+
+
+def run(*command) -> str:
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=600)
+    if done.returncode != 0:
+        raise AssertionError(f"{' '.join(map(str, command))}: exit code {done.returncode}\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+class Example(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="tinytc-example-")
+        self.addCleanup(folder.cleanup)
+        root = pathlib.Path(folder.name)
+        # A path with a space: what users have.
+        self.source, self.build, self.prefix = root / "my firmware", root / "build", root / "installed"
+        shutil.copytree(ROOT / "test" / "firmware" / "example", self.source)
+        run("cmake", "--install", BUILD, "--prefix", self.prefix)
+
+    def configure(self) -> None:
+        toolchain = self.source / "arm-none-eabi.cmake"
+        run("cmake", "-S", self.source, "-B", self.build, "-GNinja", f"-DCMAKE_TOOLCHAIN_FILE={toolchain}",
+            f"-DCMAKE_PREFIX_PATH={self.prefix}")
+
+    def run_firmware(self) -> str:
+        return run("qemu-system-arm", "-M", "mps2-an386", "-display", "none", "-monitor", "none", "-serial", "none",
+                   "-semihosting-config", "enable=on,target=native", "-kernel", self.build / "firmware")
+
+    def test_builds_runs_and_follows_the_model(self):
+        self.configure()
+        run("cmake", "--build", self.build)
+        output = self.run_firmware()
+        self.assertIn("loss after ten steps", output)
+        self.assertIn("checkpoint restored", output)
+
+        self.assertIn("no work to do", run("cmake", "--build", self.build))
+
+        first = (self.build / "tinytc" / "firmware" / "gesture.cpp").read_text()
+        shutil.copy(ROOT / "test" / "import" / "data" / "shoulder_legacy.onnx", self.source / "gesture.onnx")
+        (self.source / "gesture.onnx").touch()
+        self.assertIn("Compiling gesture.onnx", run("cmake", "--build", self.build))
+        self.assertNotEqual(first, (self.build / "tinytc" / "firmware" / "gesture.cpp").read_text())
+
+    def test_a_bad_model_stops_the_build_and_leaves_nothing(self):
+        (self.source / "gesture.onnx").write_bytes(b"no model")
+        self.configure()
+        with self.assertRaises(AssertionError):
+            run("cmake", "--build", self.build)
+        self.assertFalse((self.build / "tinytc" / "firmware" / "gesture.cpp").exists())
+
+
+if __name__ == "__main__":
+    unittest.main()
