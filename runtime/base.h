@@ -15,6 +15,10 @@
 #define TINYTC_INLINE inline __attribute__((always_inline, unused))
 #define TINYTC_NOINLINE __attribute__((noinline))
 
+// Stands first in the body of a loop that does not count, and states the most often that it runs: the audit of
+// the emitted source takes its word, so a test has to show it.
+#define TINYTC_BOUNDED(n) bounded_loop<(n)>()
+
 // The register class in which a product is kept; see mul_add.
 #if defined(__arm__) && defined(__ARM_FP) && (__ARM_FP & 4)
 #define TINYTC_FLOAT_REGISTER "t"
@@ -33,6 +37,9 @@
 #endif
 
 namespace tinytc {
+
+template <int n>
+TINYTC_INLINE void bounded_loop() {}
 
 /// Rounds a product where it stands: no compiler may contract it with a following addition, so every compiler
 /// and core gives the same bits. Costs no instruction.
