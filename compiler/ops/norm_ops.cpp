@@ -131,7 +131,7 @@ void gradient_of_batch_norm(GradientContext& context) {
 }
 
 void gradient_of_training(GradientContext& context) {
-  const ValueId mean = forward_output(context, 3), inverse = forward_output(context, 4);
+  const ValueId mean = context.forward_output(3), inverse = context.forward_output(4);
   if (context.needs(0))
     context.set_gradient(
         0, context.emit("BatchNormalizationTrainingGrad",
@@ -304,11 +304,16 @@ void lower_layer_norm(LowerContext& context) {
 }
 
 void gradient_of_layer_norm(GradientContext& context) {
+  for (int o = 1; o < static_cast<int>(context.node.outputs.size()); ++o)
+    if (context.output_gradient(o) != no_value)
+      throw UserError(
+          node_message(context.node.location,
+                       "the loss depends on its mean or deviation, whose gradient is not supported"));
   const ValueId dy = context.output_gradient();
   const Attributes axis{{"axis", context.node.attributes.get_int("axis", -1)}};
   ValueId mean = no_value, inverse = no_value;
   if (context.needs(0) || context.needs(1))
-    mean = forward_output(context, 1), inverse = forward_output(context, 2);
+    mean = context.forward_output(1), inverse = context.forward_output(2);
   if (context.needs(0))
     context.set_gradient(0, context.emit("LayerNormalizationGrad",
                                          {dy, context.input(0), mean, inverse, context.input(1)}, axis));

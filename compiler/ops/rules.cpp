@@ -132,21 +132,6 @@ void copy(LowerContext& context, int i, int o) {
                0, {{o, i, unary_lead_x(shape)}});
 }
 
-ValueId forward_output(GradientContext& context, int o) {
-  const auto at = static_cast<std::size_t>(o);
-  const auto forward = std::find_if(
-      context.graph.nodes.begin(), context.graph.nodes.end(),
-      [&](const Node& node) { return !node.outputs.empty() && node.outputs[0] == context.node.outputs[0]; });
-  require(forward != context.graph.nodes.end(), "the forward node of a gradient is not in the graph");
-  if (at < forward->outputs.size() && forward->outputs[at] != no_value) return forward->outputs[at];
-  const TensorType type = infer_types(context.graph, *forward)[at];
-  const ValueId added =
-      add_value(context.graph, {fmt::format("{}/saved{}", context.node.location.node, o), type});
-  if (forward->outputs.size() <= at) forward->outputs.resize(at + 1, no_value);
-  forward->outputs[at] = added;
-  return added;
-}
-
 std::int64_t permuted_axis(std::int64_t axis, std::span<const std::int64_t> perm) {
   const auto rank = static_cast<std::int64_t>(perm.size());
   const auto it = std::find(perm.begin(), perm.end(), from_front(axis, rank));

@@ -61,8 +61,6 @@ Argument as_update(Argument argument);
 /// Copies input i to output o, element by element in order.
 void copy(LowerContext& context, int i = 0, int o = 0);
 
-/// Output o of the forward node, which is made to compute it if nobody wanted it so far.
-ValueId forward_output(GradientContext& context, int o);
 
 /// The new place of axis `axis` when new axis k is old axis perm[k].
 std::int64_t permuted_axis(std::int64_t axis, std::span<const std::int64_t> perm);
