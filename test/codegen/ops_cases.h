@@ -2,6 +2,7 @@
 // compilation serves them all.
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -57,6 +58,9 @@ struct ValueCase {
 /// The tables.
 const std::vector<GradientCase>& gradient_cases();
 const std::vector<ValueCase>& value_cases();
+
+/// All operators in the graph of the gradient cases.
+std::set<std::string> gradient_graph_operators();
 
 /// Adds a value for an operand to the graph; a graph input gets `numbers` as an entry of `feeds`. no_value if
 /// absent.

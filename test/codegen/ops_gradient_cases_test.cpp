@@ -188,6 +188,9 @@ Cases product_cases() {
       {"AveragePool",
        {any({1, 2, 5})},
        {{"kernel_shape", Ints{3}}, {"pads", Ints{1, 1}}, {"count_include_pad", integer(1)}}},
+      {"ConvInputGrad",
+       {any({1, 3, 2, 2}), any({3, 2, 2, 2}), any({2})},
+       {{"input_shape", Ints{1, 2, 4, 4}}, {"strides", Ints{2, 2}}}},
       {"GlobalAveragePool", {any({2, 2, 3, 2})}},
       {"GlobalMaxPool", {any({2, 2, 3, 2})}},
   };

@@ -187,6 +187,13 @@ void check(const std::vector<GradientCase>& cases) {
 
 }  // namespace
 
+std::set<std::string> gradient_graph_operators() {
+  const GradientGraph all(gradient_cases());
+  std::set<std::string> names;
+  for (const Node& node : all.graph.nodes) names.insert(node.op->name);
+  return names;
+}
+
 TEST_CASE("gradient rules agree with central differences") { check(gradient_cases()); }
 
 }  // namespace tinytc

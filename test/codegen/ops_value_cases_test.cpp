@@ -261,13 +261,39 @@ Cases network_cases() {
   };
 }
 
+Operand number(double value) { return of(DType::f32, {}, {value}); }
+Operand trained(double value) { return of(DType::f32, {1}, {value}, Role::parameter); }
+Operand kept(double value) { return of(DType::f32, {1}, {value}, Role::state); }
+
+/// Updates with numbers that floats hold exactly: a gradient of 2 for a weight of 1, learning rate 0.5.
+Cases optimizer_cases() {
+  const Operand gradient = of(DType::f32, {1}, {2});
+  const Attributes adam{{"beta1", 0.5}, {"beta2", 0.75}, {"epsilon", 0.0}};
+  const Operand steps = of(DType::f32, {3}, {1, 2, 0.5});
+  return {
+      {"Sgd", {gradient, trained(1), number(0.5)}, {}, {{0}}},
+      {"Sgd", {gradient, trained(1), number(0.5)}, {{"weight_decay", 2.0}}, {{-1}}},
+      {"Momentum", {gradient, trained(1), number(0.5), kept(4)}, {{"momentum", 0.5}}, {{-1}, {4}}},
+      {"Momentum",
+       {gradient, trained(1), number(0.5), kept(4)},
+       {{"momentum", 0.5}, {"nesterov", integer(1)}},
+       {{-1}, {4}}},
+      {"AdamStep", {number(0.5), of(DType::f32, {2}, {0, 0}, Role::state)}, adam, {{1, 2, 1}, {0.5, 0.25}}},
+      {"Adam", {gradient, trained(1), steps, kept(0), kept(0)}, adam, {{0.5}, {1}, {1}}},
+      {"AdamW", {gradient, trained(1), steps, kept(0), kept(0)}, adam, {{0}, {1}, {1}}},
+      {"Accumulate", {gradient, kept(3)}, {}, {{5}}},
+      {"ScaleGradient", {gradient, number(0.25)}, {}, {{0.5}}},
+      {"Clear", {kept(3)}, {}, {{0}}},
+  };
+}
+
 }  // namespace
 
 const std::vector<ValueCase>& value_cases() {
   static const std::vector<ValueCase> all = [] {
     Cases list;
-    for (const Cases& cases :
-         {function_cases(), arithmetic_cases(), reduction_cases(), movement_cases(), network_cases()})
+    for (const Cases& cases : {function_cases(), arithmetic_cases(), reduction_cases(), movement_cases(),
+                               network_cases(), optimizer_cases()})
       list.insert(list.end(), cases.begin(), cases.end());
     return list;
   }();

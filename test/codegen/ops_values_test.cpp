@@ -86,4 +86,13 @@ TEST_CASE("every operator with a gradient has a gradient case") {
   }
 }
 
+TEST_CASE("every lowering runs in a case") {
+  std::set<std::string> run = gradient_graph_operators();
+  for (const ValueCase& test : value_cases()) run.insert(test.op);
+  for (const OpDef* row : all_ops()) {
+    INFO(row->name);
+    CHECK((row->lower == nullptr || run.count(row->name) != 0));
+  }
+}
+
 }  // namespace tinytc
