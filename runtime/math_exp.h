@@ -149,7 +149,7 @@ inline T math_log1p(T x) {
   return math_log(u) + (x - (u - static_cast<T>(1))) / u;
 }
 
-/// The hyperbolic tangent, t / (t + 2) with t = e^(2|x|) - 1. Largest error over all floats 2.5 ULP.
+/// The hyperbolic tangent, t / (t + 2) with t = e^(2|x|) - 1. Largest error over all floats 2.6 ULP.
 template <typename T>
 inline T math_tanh(T x) {
   const T magnitude = math_abs(x);
@@ -159,7 +159,7 @@ inline T math_tanh(T x) {
 }
 
 /// 1 / (1 + e^-x), without overflow and with full relative accuracy on both sides. Largest error over all
-/// floats 2.4 ULP.
+/// floats 2.5 ULP.
 template <typename T>
 inline T math_sigmoid(T x) {
   const T decayed = math_exp(-math_abs(x));
@@ -174,14 +174,14 @@ inline T math_softplus(T x) {
 }
 
 /// The error function. Up to 1 a polynomial in x^2, then 1 - e^-w(x), where the polynomial w is -log(erfc).
-/// Largest error over all floats 2.0 ULP.
+/// Largest error over all floats 1.4 ULP.
 inline float math_erf(float x) {
   const float a = math_abs(x);
   if (a <= 1.0f) {
     const float z = rounded(x * x);
     const float high = mul_add(-0.00080168643f, z, 7.875875e-05f);
     const float tail = horner(z, high, 0.0051890872f, -0.026854211f, 0.11283594f, -0.37612626f);
-    return copy_sign(mul_add(mul_add(x, x, 0.12837917f), rounded(x * z), tail), x);  // -0 stays -0
+    return copy_sign(mul_add(x, x, mul_add(0.12837917f, z, tail)), x);  // -0 stays -0
   }
   if (!(a < 4.0f)) return a == a ? copy_sign(1.0f, x) : x;
   const float high = horner(a, -1.6371514e-06f, 4.605804e-05f, -0.00059680565f, 0.004759596f, -0.026421135f);
