@@ -174,6 +174,16 @@ struct LayoutRule {
   std::function<bool(Node&, std::span<const std::int64_t> perm)> permute = nullptr;
 };
 
+/// A clamp to [lo, hi] as what an operator does; a bound may be infinite.
+struct Clamp {
+  double lo, hi;
+};
+
+/// y[c] = scale[c] * x[c] + shift[c]; both are values of shape [channels] computed from constants.
+struct ChannelAffine {
+  ValueId scale, shift;
+};
+
 struct OpDef {
   std::string name;
   int min_inputs = 1, max_inputs = 1;  // max -1: any number
@@ -188,6 +198,18 @@ struct OpDef {
   bool may_view = false;    // its output may share the elements of input 0
   std::vector<int> bias_inputs = {};       // inputs that are only added: what `--train bias` selects
   std::vector<int> statistic_inputs = {};  // inputs that training never descends on (running mean and variance)
+  // What fusing may do with a node (passes/fuse).
+  bool is_addition = false;       // the sum of its two inputs
+  bool takes_activation = false;  // its kernel clamps: attributes activation_lo and activation_hi
+  int bias_input = -1;            // input that is added to each channel, if its kernel has one
+  int residual_input = -1;        // input of the output's shape that is added before the clamp
+  std::function<Clamp(const Node&)> as_clamp = nullptr;
+  std::function<std::optional<ChannelAffine>(Graph&, const Node&)> channel_affine = nullptr;  // none: its operands are not constant
+  std::function<bool(const Graph&, const Node&)> can_absorb_affine = nullptr;
+  std::function<void(Graph&, Node&, const ChannelAffine&)> absorb_affine = nullptr;
+  /// Rewrites a node to what it does in training; `statistics_train`: --batch-norm train. May append nodes before it.
+  std::function<void(Graph&, Node&, bool statistics_train)> enter_training = nullptr;
+  std::function<std::int64_t(const Graph&, const Node&)> fan_in = nullptr;  // of the weight, input 1
   bool is_public = true;  // an ONNX operator; false: made by passes
   /// Optimizers only: the Sink that performs the update. Inputs of an optimizer are (gradient, tensor, others...), outputs are the new
   /// tensor and states; `tensor_input` is the index of the tensor in the node at hand (1, or later when it is fused).

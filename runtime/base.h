@@ -69,11 +69,11 @@ TINYTC_INLINE constexpr T max_of(T a, T b) {
 
 /// A typed view of the block of memory that a model owns; `offset` in bytes, a multiple of T's alignment.
 template <typename T>
-TINYTC_INLINE T* at(unsigned char* block, std::size_t offset) {
+TINYTC_INLINE T* at(unsigned char* block, int offset) {
   return reinterpret_cast<T*>(block + offset);
 }
 template <typename T>
-TINYTC_INLINE const T* at(const unsigned char* block, std::size_t offset) {
+TINYTC_INLINE const T* at(const unsigned char* block, int offset) {
   return reinterpret_cast<const T*>(block + offset);
 }
 

@@ -1,0 +1,159 @@
+// The command line; see options.h. CLI11 does the parsing.
+#include "compiler/options.h"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "codegen/source_text.h"
+#include "compiler/list_ops.h"
+#include "passes/add_loss.h"
+#include "passes/plan_offsets.h"
+#include "targets/target.h"
+
+namespace tinytc {
+
+const char* const version = TINYTC_VERSION;
+
+namespace {
+
+constexpr const char* examples = R"(
+Examples:
+  tinytc gesture.onnx --target nrf52840 -o firmware/src
+      inference: writes gesture.h, gesture.cpp and gesture.report.json
+  tinytc gesture.onnx --target nrf52840 --train last:2 --loss cross-entropy -o firmware/src
+      the last two layers can be trained on the device, by SGD
+  tinytc gesture.onnx --target stm32f746 --train all --loss mse --optimizer adam --accumulate -o out
+      minibatches: accumulate() gradients, then apply() them
+  tinytc model.onnx --target-file board.yaml --ram 96K --prefer size -o out
+      a board of one's own, within 96 KB of RAM, with little code
+
+Exit codes: 0 done, 1 bad input or does not fit, 2 wrong usage, 70 a defect of tinytc. Nothing is written unless all went well.)";
+
+/// What CLI11 fills before it is checked.
+struct Raw {
+  std::string model, out = ".", target = "host", target_file, name, train, loss, prefer = "balanced", batch_norm = "frozen", ram, flash;
+  std::vector<std::string> dims, dump;
+  std::int64_t batch = 0;
+  std::optional<double> weight_decay;
+  bool show_version = false, list_targets = false, list_ops = false;
+};
+
+void define_options(CLI::App& app, Raw& raw, Options& options) {
+  app.add_option("model", raw.model, "The ONNX file");
+  app.add_option("-o,--out", raw.out, "Folder for the emitted files; made if it is missing")->capture_default_str();
+  app.add_option("--target", raw.target, "Microcontroller to compile for (--list-targets)")->capture_default_str();
+  app.add_option("--target-file", raw.target_file, "A target of one's own, a .yaml file");
+  app.add_option("--name", raw.name, "Namespace and file name of the emitted code (default: from the model's file name)");
+  app.add_option("--batch", raw.batch, "Bind a symbolic batch to N (default 1)")->check(CLI::PositiveNumber);
+  app.add_option("--dim", raw.dims, "Bind another symbolic dimension: NAME=N");
+  app.add_option("--train", raw.train, "Tensors to train on the device: all, none, last:N, bias, GLOB, or a comma-separated union");
+  app.add_option("--loss", raw.loss, "cross-entropy, mse, binary-cross-entropy, l1 or huber, when the graph has no loss");
+  app.add_option("--optimizer", options.optimizer.kind, "sgd, adam or adamw")->check(CLI::IsMember({"sgd", "adam", "adamw"}))->capture_default_str();
+  app.add_option("--momentum", options.optimizer.momentum, "of sgd")->check(CLI::Range(0.0, 1.0))->capture_default_str();
+  app.add_flag("--nesterov", options.optimizer.nesterov, "Nesterov momentum for sgd");
+  app.add_option("--beta1", options.optimizer.beta1, "of adam and adamw")->check(CLI::Range(0.0, 1.0))->capture_default_str();
+  app.add_option("--beta2", options.optimizer.beta2, "of adam and adamw")->check(CLI::Range(0.0, 1.0))->capture_default_str();
+  app.add_option("--epsilon", options.optimizer.epsilon, "of adam and adamw")->check(CLI::NonNegativeNumber)->capture_default_str();
+  app.add_option("--weight-decay", raw.weight_decay, "default 0, for adamw 0.01")->check(CLI::NonNegativeNumber);
+  app.add_flag("--accumulate", options.accumulate, "Minibatches: accumulate() and apply() instead of train_step()");
+  app.add_option("--batch-norm", raw.batch_norm, "In training: frozen running statistics, or train on each call's own")
+      ->check(CLI::IsMember({"frozen", "train"}))->capture_default_str();
+  app.add_option("--ram", raw.ram, "RAM for the model, e.g. 96K (default: all of the target's)");
+  app.add_option("--flash", raw.flash, "Flash for the model, e.g. 512K (default: all of the target's)");
+  app.add_option("--prefer", raw.prefer, "speed, balanced or size")->check(CLI::IsMember({"speed", "balanced", "size"}))->capture_default_str();
+  app.add_option("--planner-effort", options.planner_effort, "Search nodes for ordering and memory planning")
+      ->check(CLI::NonNegativeNumber)->capture_default_str();
+  app.add_flag("--self-test", options.self_test, "Emit inputs, the host's outputs, and bool self_test()");
+  app.add_flag("--yield", options.calls_yield, "Call NAME_yield(), a function of the firmware, between kernels");
+  app.add_option("--dump", raw.dump, "Print the graph or program after a stage (a wrong name lists them)");
+  app.add_flag("-q,--quiet", options.quiet, "Do not print the report");
+  app.add_flag("--version", raw.show_version, "Print the version");
+  app.add_flag("--list-targets", raw.list_targets, "Print the targets");
+  app.add_flag("--list-ops", raw.list_ops, "Print the operators");
+  app.footer(examples);
+}
+
+std::string targets_text() {
+  std::string text;
+  for (const std::string& name : list_targets()) text += fmt::format("{:<14} {}\n", name, load_target(name).description);
+  return text;
+}
+
+[[noreturn]] void usage(const std::string& message) { throw UsageError(message + "\n  hint: tinytc --help"); }
+
+std::string name_from(const std::string& model) {
+  std::string name;
+  for (char c : std::filesystem::path(model).stem().string())
+    name += std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : (name.empty() || name.back() == '_' ? '\0' : '_');
+  std::erase(name, '\0');
+  while (!name.empty() && name.back() == '_') name.pop_back();
+  if (!is_identifier(name)) name = "model_" + name;
+  return is_identifier(name) ? name : "model";
+}
+
+std::optional<std::int64_t> size_option(const std::string& text, const char* option) {
+  if (text.empty()) return std::nullopt;
+  try {
+    return parse_size(text);
+  } catch (const UserError& error) {
+    usage(fmt::format("{} {}: {}", option, printable(text), error.what()));
+  }
+}
+
+void parse_dims(const std::vector<std::string>& dims, ImportOptions& import) {
+  for (const std::string& dim : dims) {
+    const std::size_t at = dim.rfind('=');
+    std::int64_t extent = 0;
+    if (at != std::string::npos && at > 0) extent = std::strtoll(dim.c_str() + at + 1, nullptr, 10);
+    if (extent < 1) usage(fmt::format("--dim {}: must be NAME=N with a positive N", printable(dim)));
+    import.dims[dim.substr(0, at)] = extent;
+  }
+}
+
+Options checked(const Raw& raw, Options options) {
+  if (raw.model.empty()) usage("no model given");
+  options.model = raw.model;
+  options.out = raw.out;
+  options.target = raw.target_file.empty() ? raw.target : raw.target_file;
+  if (!raw.target_file.empty() && !raw.target_file.ends_with(".yaml")) usage("--target-file: the file's name must end in .yaml");
+  options.name = raw.name.empty() ? name_from(raw.model) : raw.name;
+  if (!is_identifier(options.name)) usage(fmt::format("--name {}: must be a C++ identifier, no keyword, without '__'", printable(options.name)));
+  options.import.batch = raw.batch;
+  parse_dims(raw.dims, options.import);
+  if (!raw.train.empty() && raw.train != "none") options.train = raw.train;
+  options.loss = raw.loss;
+  options.optimizer.weight_decay = raw.weight_decay.value_or(options.optimizer.kind == "adamw" ? 0.01 : 0.0);
+  if (options.optimizer.kind != "sgd" && (options.optimizer.momentum != 0 || options.optimizer.nesterov))
+    usage("--momentum and --nesterov belong to --optimizer sgd");
+  if (options.optimizer.nesterov && options.optimizer.momentum == 0) usage("--nesterov needs --momentum");
+  if (!options.train && options.accumulate) usage("--accumulate needs --train");
+  options.batch_norm = raw.batch_norm == "train" ? BatchNormMode::train : BatchNormMode::frozen;
+  options.prefer = raw.prefer == "speed" ? Preference::speed : raw.prefer == "size" ? Preference::size : Preference::balanced;
+  options.ram = size_option(raw.ram, "--ram");
+  options.flash = size_option(raw.flash, "--flash");
+  options.dump = raw.dump;
+  return options;
+}
+
+}  // namespace
+
+Command parse_command(int argc, const char* const* argv) {
+  CLI::App app("tinytc: compiles an ONNX model to C++ firmware that runs and trains it, from one static arena.", "tinytc");
+  Raw raw;
+  Options options;
+  options.planner_effort = default_planner_effort;
+  define_options(app, raw, options);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    return {Command::Kind::print, {}, app.help()};
+  } catch (const CLI::ParseError& error) {
+    usage(error.what());
+  }
+  if (raw.show_version) return {Command::Kind::print, {}, fmt::format("tinytc {}\n", version)};
+  if (raw.list_targets) return {Command::Kind::print, {}, targets_text()};
+  if (raw.list_ops) return {Command::Kind::print, {}, operators_text()};
+  return {Command::Kind::compile, checked(raw, std::move(options)), {}};
+}
+
+}  // namespace tinytc

@@ -1,0 +1,73 @@
+// One graph an entry point; see make_entries.h.
+#include "passes/make_entries.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "passes/remove_dead.h"
+
+namespace tinytc {
+
+namespace {
+
+Graph prediction_graph(Graph graph) {
+  graph.loss = no_value;
+  std::erase_if(graph.inputs, [&](ValueId id) { return graph.value(id).role == Role::label; });
+  remove_dead(graph);
+  return graph;
+}
+
+Graph loss_graph(Graph graph) {
+  graph.outputs.clear();
+  remove_dead(graph);
+  return graph;
+}
+
+/// Puts nodes into their training form.
+void enter_training(Graph& graph, const TrainingOptions& training) {
+  std::vector<Node> nodes = std::move(graph.nodes);
+  graph.nodes.clear();
+  for (Node& node : nodes) {
+    if (node.op->enter_training != nullptr) node.op->enter_training(graph, node, training.batch_norm_trains);
+    graph.nodes.push_back(std::move(node));
+  }
+}
+
+}  // namespace
+
+std::map<Entry, Graph> make_entries(const Graph& model, const TrainingOptions* training) {
+  std::map<Entry, Graph> entries;
+  entries[Entry::predict] = prediction_graph(model);
+  if (model.loss != no_value) entries[Entry::evaluate] = loss_graph(model);
+  if (training == nullptr) return entries;
+  Graph step = loss_graph(model);
+  enter_training(step, *training);
+  const std::vector<ParameterGradient> gradients = add_backward(step);
+  if (training->accumulate) {
+    add_accumulation(step, gradients);
+    entries[Entry::apply] = make_apply_graph(step, training->optimizer);
+    remove_dead(entries[Entry::apply]);
+    entries[Entry::accumulate] = std::move(step);
+  } else {
+    add_update(step, gradients, training->optimizer);
+    entries[Entry::train_step] = std::move(step);
+  }
+  remove_dead(entries[training->accumulate ? Entry::accumulate : Entry::train_step]);
+  return entries;
+}
+
+std::map<std::string, double> initial_bounds(const Graph& model) {
+  std::map<std::string, double> bounds;
+  for (const Node& node : model.nodes) {
+    if (node.op->fan_in == nullptr) continue;
+    const std::int64_t fan_in = node.op->fan_in(model, node);
+    for (std::size_t i = 1; i < std::min<std::size_t>(node.inputs.size(), 3); ++i) {
+      const ValueId id = node.inputs[i];
+      if (id != no_value && model.value(id).role == Role::parameter && fan_in > 0)
+        bounds[model.value(id).name] = 1 / std::sqrt(static_cast<double>(fan_in));
+    }
+  }
+  return bounds;
+}
+
+}  // namespace tinytc
