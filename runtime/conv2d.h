@@ -68,15 +68,14 @@ constexpr long long conv2d_macs(const Conv2dShape& s) {
 }
 
 /// Position of weight (o, i, ky, kx) of ONNX's [out_c][in_c / groups][kernel_h][kernel_w] in packed order: a
-/// group's output channels in blocks of four (the last one narrower), each [kernel_h][kernel_w][in_c /
-/// groups][width]. As many elements as plain order.
+/// group's output channels in blocks of four, each [kernel_h][kernel_w][in_c / groups][4], then the rest one
+/// by one. As many elements as plain order.
 constexpr int conv2d_pack_index(const Conv2dShape& s, int o, int i, int ky, int kx) {
   const int group_out = s.out_c / s.groups;
   const int in_group = o % group_out;
-  const int block = in_group / 4 * 4;
-  const int width = min_of(4, group_out - block);
-  return (o - in_group + block) * conv2d_taps(s) +
-         ((ky * s.kernel_w + kx) * (s.in_c / s.groups) + i) * width + (in_group - block);
+  const int width = in_group < group_out / 4 * 4 ? 4 : 1;
+  return (o - in_group % width) * conv2d_taps(s) +
+         ((ky * s.kernel_w + kx) * (s.in_c / s.groups) + i) * width + in_group % width;
 }
 
 /// Scratch in elements: one block of four output channels when the weights are plain.
@@ -147,15 +146,17 @@ constexpr int conv2d_lead_x(const Conv2dShape& shape) {
   return lead;
 }
 
-/// Copies a block of `width` output channels, plain order, into packed order.
+/// Copies `count` output channels, at most four, from plain into packed order.
 template <typename T>
-TINYTC_INLINE void conv2d_pack_block(const Conv2dShape& s, const T* w, int width, T* packed) {
+TINYTC_INLINE void conv2d_pack_block(const Conv2dShape& s, const T* w, int count, T* packed) {
   const int taps = s.kernel_h * s.kernel_w;
   const int channels = s.in_c / s.groups;
-  for (int c = 0; c < width; ++c) {
+  const int width = count == 4 ? 4 : 1;
+  for (int c = 0; c < count; ++c) {
+    T* to = packed + (width == 4 ? c : c * taps * channels);
     for (int i = 0; i < channels; ++i) {
       for (int tap = 0; tap < taps; ++tap) {
-        packed[(tap * channels + i) * width + c] = w[(c * channels + i) * taps + tap];
+        to[(tap * channels + i) * width] = w[(c * channels + i) * taps + tap];
       }
     }
   }

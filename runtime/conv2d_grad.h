@@ -62,10 +62,9 @@ constexpr int conv2d_input_grad_pack_index(const Conv2dShape& s, int o, int i, i
           (kx - h.first) % h.spacing == 0) {
         const int row = v.count - 1 - (ky - v.first) / v.spacing;
         const int column = h.count - 1 - (kx - h.first) / h.spacing;
-        const int block = i / 4 * 4;
-        const int width = min_of(4, group_in - block);
-        return at + block * taps + ((row * h.count + column) * group_out + o % group_out) * width +
-               (i - block);
+        const int width = i < group_in / 4 * 4 ? 4 : 1;
+        return at + (i - i % width) * taps + ((row * h.count + column) * group_out + o % group_out) * width +
+               i % width;
       }
       at += group_in * taps;
     }
@@ -82,24 +81,26 @@ constexpr int conv2d_input_grad_scratch(const Conv2dShape& s) {
 constexpr long long conv2d_input_grad_macs(const Conv2dShape& s) { return conv2d_macs(s); }
 constexpr long long conv2d_weight_grad_macs(const Conv2dShape& s) { return conv2d_macs(s); }
 
-/// Copies a block of `width` input channels of one phase from plain order (w at the group's first output and
-/// the block's first input channel) into packed order.
+/// Copies `count` input channels, at most four, of one phase from plain order (w at the group's first output
+/// and the first of these input channels) into packed order.
 template <typename T>
 TINYTC_INLINE void conv2d_input_grad_pack_block(const Conv2dShape& s, const GradientPhase& v,
-                                                const GradientPhase& h, const T* w, int width, T* packed) {
+                                                const GradientPhase& h, const T* w, int count, T* packed) {
   const int taps = s.kernel_h * s.kernel_w;
   const int outputs = s.out_c / s.groups;
   const int w_output = s.in_c / s.groups * taps;
-  for (int row = 0; row < v.count; ++row) {
-    for (int column = 0; column < h.count; ++column) {
-      const int ky = v.first + (v.count - 1 - row) * v.spacing;
-      const int kx = h.first + (h.count - 1 - column) * h.spacing;
-      for (int o = 0; o < outputs; ++o) {
-        for (int c = 0; c < width; ++c) {
-          packed[o * width + c] = w[o * w_output + c * taps + ky * s.kernel_w + kx];
+  const int width = count == 4 ? 4 : 1;
+  for (int c = 0; c < count; ++c) {
+    T* to = packed + (width == 4 ? c : c * v.count * h.count * outputs);
+    for (int row = 0; row < v.count; ++row) {
+      for (int column = 0; column < h.count; ++column) {
+        const int ky = v.first + (v.count - 1 - row) * v.spacing;
+        const int kx = h.first + (h.count - 1 - column) * h.spacing;
+        for (int o = 0; o < outputs; ++o) {
+          *to = w[o * w_output + c * taps + ky * s.kernel_w + kx];
+          to += width;
         }
       }
-      packed += outputs * width;
     }
   }
 }

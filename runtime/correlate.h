@@ -1,10 +1,14 @@
 // The engine under conv2d and conv2d_input_grad: sliding dot products over channels-last images with packed
 // weights.
 //
-// Packed weights of one block of C <= 4 output channels: [kernel_h][kernel_w][run][C], blocks one after the
-// other. Every output is bias + sum over ky, kx, channel in this order, taps outside the image left out, then
-// residual, then activation. A row of outputs is cut into single pixels where a kernel column falls outside
-// the image and tiles of four pixels between them, so the inner loop tests nothing.
+// Packed weights: blocks of four output channels, each [kernel_h][kernel_w][run][4], then the remaining
+// channels one by one, each [kernel_h][kernel_w][run]. Every output is bias + sum over ky, kx, channel in this
+// order, taps outside the image left out, then residual, then activation. An image of outputs is cut into
+// tiles of four pixels where all their taps lie inside along the tile's direction, and single pixels
+// elsewhere, so the inner loop tests nothing.
+//
+// Local aggregates are deliberately not const: GCC does not split a const one into registers, and then no
+// longer folds the constants of a shape across an assembly block.
 #ifndef TINYTC_RUNTIME_CORRELATE_H
 #define TINYTC_RUNTIME_CORRELATE_H
 
@@ -140,8 +144,12 @@ TINYTC_INLINE void correlate_tile(const Correlation& g, PixelStrides pixel, cons
     tile_start<P, C>(sum, bias);
     for (int ky = rows.first; ky < rows.last; ++ky) {
       for (int r = 0; r < runs; ++r) {
-        tile_run<P, C>(sum, TileStrides{pixel.x, 1, 1, w_step}, x + r * g.dilation_w * g.x_pixel,
-                       w + r * w_tap, length);
+        const T* x_run = x + r * g.dilation_w * g.x_pixel;
+        if (C == 1) {
+          tile_dot<P>(sum, x_run, pixel.x, w + r * w_tap, length);
+        } else {
+          tile_run<P, C>(sum, TileStrides{pixel.x, 1, 1, w_step}, x_run, w + r * w_tap, length);
+        }
       }
       x += x_row;
       w += g.kernel_w * w_tap;
@@ -157,14 +165,13 @@ TINYTC_INLINE void correlate_pixels(const Correlation& g, PixelStrides pixel, co
                                     const Activation<T>& activation, T* y) {
   const int taps = g.kernel_h * g.kernel_w * g.run;
   const int full = g.channels / 4 * 4;
-  const int rest = g.channels - full;
   for (int c = 0; c < full; c += 4) {
     correlate_tile<P, 4>(g, pixel, x, iy, ix, rows, columns, w + c * taps, 4,
                          bias != nullptr ? bias + c : nullptr, residual != nullptr ? residual + c : nullptr,
                          activation, y + c);
   }
   for (int c = full; c < g.channels; ++c) {
-    correlate_tile<P, 1>(g, pixel, x, iy, ix, rows, columns, w + full * taps + (c - full), rest,
+    correlate_tile<P, 1>(g, pixel, x, iy, ix, rows, columns, w + c * taps, 1,
                          bias != nullptr ? bias + c : nullptr, residual != nullptr ? residual + c : nullptr,
                          activation, y + c);
   }

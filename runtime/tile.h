@@ -59,6 +59,39 @@ TINYTC_INLINE void tile_run(T (&sum)[16], const TileStrides& strides, const T* x
   }
 }
 
+/// sum + x[0] w0 + x[1] w1 + x[2] w2 + x[3] w3, in this order.
+template <typename T>
+TINYTC_INLINE T tile_dot4(T sum, const T* x, T w0, T w1, T w2, T w3) {
+  sum = mul_add(sum, x[0], w0);
+  sum = mul_add(sum, x[1], w1);
+  sum = mul_add(sum, x[2], w2);
+  return mul_add(sum, x[3], w3);
+}
+
+/// Adds n products to the sums [4 * p] of P pixels x 1 channel; x and w contiguous, pixels x_pixel elements
+/// apart.
+template <int P, typename T>
+TINYTC_INLINE void tile_dot(T (&sum)[16], const T* x, int x_pixel, const T* w, int n) {
+  const int full = n / 4 * 4;
+  for (int k = 0; k < full; k += 4) {
+    const T w0 = w[0];
+    const T w1 = w[1];
+    const T w2 = w[2];
+    const T w3 = w[3];
+    sum[0] = tile_dot4(sum[0], x, w0, w1, w2, w3);
+    if (P > 1) sum[4] = tile_dot4(sum[4], x + x_pixel, w0, w1, w2, w3);
+    if (P > 2) sum[8] = tile_dot4(sum[8], x + 2 * x_pixel, w0, w1, w2, w3);
+    if (P > 3) sum[12] = tile_dot4(sum[12], x + 3 * x_pixel, w0, w1, w2, w3);
+    x += 4;
+    w += 4;
+  }
+  for (int k = full; k < n; ++k) {
+    tile_step<P, 1>(sum, x, x_pixel, w, 1);
+    ++x;
+    ++w;
+  }
+}
+
 /// Adds x times 16 neighbouring weights to 16 sums.
 template <typename T>
 TINYTC_INLINE void tile_step_row(T (&sum)[16], T x, const T* w) {
