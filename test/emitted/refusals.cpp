@@ -1,0 +1,69 @@
+// Bad arguments of training calls: nothing changes and NaN comes back. LABELS is defined where the labels are classes.
+#include <cstdio>
+#include <cstring>
+#include <limits>
+
+#include "driver.h"
+
+namespace {
+
+constexpr std::size_t inputs = driver::net::Info::input_elements, bytes = driver::net::Info::checkpoint_bytes;
+driver::M model;
+float input[inputs];
+std::uint8_t before[bytes], after[bytes];
+int failures = 0;
+
+void expect(bool good, const char* what) {
+  if (good) return;
+  std::printf("wrong: %s\n", what);
+  ++failures;
+}
+
+bool is_nan(float x) { return x != x; }
+
+void expect_refused(const char* what, const driver::Target& target, float rate, bool evaluates_too) {
+  model.save(before, bytes);
+  expect(is_nan(driver::train_step(model, input, target, rate)), what);
+  if (evaluates_too) expect(is_nan(driver::evaluate(model, input, target)), what);
+  model.save(after, bytes);
+  expect(std::memcmp(before, after, bytes) == 0, what);
+}
+
+}  // namespace
+
+int main() {
+  const float nan = std::numeric_limits<float>::quiet_NaN(), infinity = std::numeric_limits<float>::infinity();
+  model.init();
+  driver::Numbers numbers(1);
+  numbers.fill(input, inputs);
+  const driver::Target good(1);
+  // Momentum and Adam's moments are not zero any more.
+  for (int i = 0; i < 3; ++i) expect(driver::train_step(model, input, good, 0.01F) > 0.0F, "a good step has a loss");
+
+  for (float rate : {nan, infinity, -infinity}) expect_refused("learning rate", good, rate, false);
+  for (float value : {nan, infinity, -infinity})
+    for (std::size_t at : {std::size_t(0), inputs / 2, inputs - 1}) {
+      const float kept = input[at];
+      input[at] = value;
+      expect_refused("input", good, 0.01F, true);
+      input[at] = kept;
+    }
+#ifdef LABELS
+  for (std::int32_t label : {-1, LABELS, 1 << 30, std::numeric_limits<std::int32_t>::min()}) {
+    driver::Target bad(1);
+    bad.classes[0] = label;
+    expect_refused("label", bad, 0.01F, true);
+  }
+#else
+  for (float value : {nan, infinity}) {
+    driver::Target bad(1);
+    bad.numbers[0] = value;
+    expect_refused("target", bad, 0.01F, true);
+  }
+#endif
+  model.save(before, bytes);
+  expect(driver::train_step(model, input, good, 0.01F) > 0.0F, "a good step afterwards");
+  model.save(after, bytes);
+  expect(std::memcmp(before, after, bytes) != 0, "a good step changes something");
+  return failures;
+}
