@@ -140,7 +140,7 @@ Placement greedy_placement(const Model& model, std::int64_t target) {
   Placement best;
   std::vector<int> best_order;
   const auto attempt = [&](auto place, const std::vector<int>& order) {
-    if (!best_order.empty() && (best.peak <= target || visited > greedy_pair_budget)) return best;
+    if (!best_order.empty() && (best.peak <= target || visited > order_pair_budget)) return best;
     Placement placement = place(model, order);
     visited += 2 * pairs;
     if (best_order.empty() || placement.peak < best.peak) {
@@ -155,7 +155,7 @@ Placement greedy_placement(const Model& model, std::int64_t target) {
   }
   std::vector<int> order = best_order;
   Placement current = best;
-  for (int round = 0; round < repair_rounds && best.peak > target && visited <= greedy_pair_budget; ++round) {
+  for (int round = 0; round < repair_rounds && best.peak > target && visited <= repair_pair_budget; ++round) {
     blame(model, current, std::max(target, best.peak - 1), order);
     current = attempt(place_in_order, order);
   }

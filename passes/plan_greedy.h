@@ -9,9 +9,10 @@
 
 namespace tinytc::planning {
 
-// Sizes of the greedy effort. The first orders always run; the repair rounds stop when this many conflicting
-// pairs were visited.
-inline constexpr std::int64_t greedy_pair_budget = 4'000'000;
+// The greedy effort, in conflicting pairs visited: where it stops trying further orders, and where it stops
+// repairing.
+inline constexpr std::int64_t order_pair_budget = 16'000'000;
+inline constexpr std::int64_t repair_pair_budget = 4'000'000;
 
 struct Placement {
   std::vector<std::int64_t> offsets;  // bytes, per item of the model

@@ -20,7 +20,7 @@ using planning::Verdict;
 // there anyway.
 constexpr std::size_t most_searched_pairs = 4'000'000;
 // The effort is counted in nodes of a problem of up to this many items; nodes of a larger one count for more.
-constexpr std::int64_t items_of_a_full_node = 1'000;
+constexpr std::int64_t items_of_a_full_node = 500;
 
 // One independent stretch: its best placement and what is proven about it.
 struct Component {
@@ -88,7 +88,8 @@ planning::SearchResult decide(const Model& model, std::int64_t capacity, std::in
   for (const std::vector<int>& group : independent_groups(hard)) {
     const Model part = planning::sub_model(hard, group);
     if (part.live.size() > most_searched_pairs) return {};
-    const std::int64_t weight = 1 + static_cast<std::int64_t>(part.items.size()) / items_of_a_full_node;
+    const std::int64_t ratio = static_cast<std::int64_t>(part.items.size()) / items_of_a_full_node;
+    const std::int64_t weight = 1 + ratio * ratio;
     const planning::SearchResult result =
         planning::search_placement(part, capacity, std::max<std::int64_t>(limit - all.nodes, 0) / weight);
     all.nodes += result.nodes * weight;
@@ -124,7 +125,7 @@ void search_component(Component& component, std::int64_t target, std::int64_t li
   const auto open = [&] { return component.placement.peak > goal() && nodes < end; };
   Verdict verdict = Verdict::impossible;
   while (open() && verdict == Verdict::impossible) {
-    verdict = improve(component, goal(), (end - nodes + 1) / 2, nodes);
+    verdict = improve(component, goal(), (end - nodes) * 3 / 4 + 1, nodes);
   }
   std::int64_t undecided = goal();  // no answer was found for this capacity within its share
   while (open() && component.placement.peak - undecided > 1) {

@@ -173,15 +173,16 @@ void refresh_floor(const Instance& in, State& st, int s, Undo& undo) {
   st.touched[s] = st.stamp;
   std::int64_t floor = none;
   for (int i : in.members[s]) {
-    if (st.offsets[i] < 0) floor = std::min(floor, st.lowest[i]);
+    if (st.offsets[i] >= 0) continue;
+    if (st.lowest[i] == st.floors[s]) return;  // a floor only rises
+    floor = std::min(floor, st.lowest[i]);
   }
-  if (floor == st.floors[s]) return;
   undo.floors.emplace_back(s, st.floors[s]);
   st.floors[s] = floor;
 }
 
-// Brings the floors up to date after item `placed` left the unplaced ones and those in undo.lowest were raised. Only an item
-// that was at the floor can have held it down.
+// Brings the floors up to date after item `placed` left the unplaced ones and those in undo.lowest were
+// raised. Only an item that was at the floor can have held it down.
 void refresh_floors(const Instance& in, State& st, int placed, Undo& undo) {
   ++st.stamp;
   const auto refresh = [&](int i, std::int64_t before) {

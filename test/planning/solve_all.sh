@@ -7,4 +7,4 @@ if [ ! -d "$folder" ]; then
   echo "skipped: $folder does not exist"
   exit 77
 fi
-exec "$1" --effort 1000000 "$folder"/*.csv
+exec "$1" "$folder"/*.csv

@@ -62,7 +62,7 @@ bool solve(const std::filesystem::path& path, std::int64_t effort, bool optimal)
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::int64_t effort = tinytc::default_planner_effort;
+  std::int64_t effort = 1'000'000;  // search nodes
   bool optimal = false;
   bool good = true;
   try {
