@@ -102,9 +102,7 @@ class LayoutChoice {
 
   void visit(Node node) {
     if (node.op == &transpose_) return compose(std::move(node));
-    if (!node.op->layout.spatial_inputs.empty() && !node.attributes.has("channels_last") && !node.attributes.has(fused_update) &&
-        make_spatial(node))
-      return;
+    if (!node.op->layout.spatial_inputs.empty() && !node.attributes.has("channels_last") && make_spatial(node)) return;
     if (move_above(node)) return;
     graph_.nodes.push_back(std::move(node));
   }
