@@ -11,39 +11,10 @@
 #include "runtime/base.h"
 #include "runtime/conv2d.h"
 #include "runtime/correlate.h"
+#include "runtime/gradient_phase.h"
 #include "runtime/tile.h"
 
 namespace tinytc {
-
-/// One axis of one phase of an input gradient: taps first, first + spacing, ... (count of them, in flipped
-/// order) form a stride-1 kernel of this dilation and padding over dy.
-struct GradientPhase {
-  int first;
-  int spacing;
-  int count;
-  int dilation;
-  int pad;
-};
-
-/// The phase of the pixels `residue`, residue + stride, ... of one axis.
-TINYTC_INLINE constexpr GradientPhase gradient_phase(int residue, int pad, int stride, int dilation,
-                                                     int kernel) {
-  if (stride == 1) {
-    return GradientPhase{0, 1, kernel, dilation, (kernel - 1) * dilation - pad - residue};
-  }
-  int spacing = stride;
-  int first = kernel;
-  for (int k = stride - 1; k >= 1; --k) {
-    spacing = k * dilation % stride == 0 ? k : spacing;
-  }
-  for (int k = kernel - 1; k >= 0; --k) {
-    first = (residue + pad - k * dilation) % stride == 0 ? k : first;
-  }
-  const int count = (kernel - first + spacing - 1) / spacing;
-  const int step = spacing * dilation / stride;
-  return GradientPhase{first, spacing, count, step,
-                       (count - 1) * step - (residue + pad - first * dilation) / stride};
-}
 
 /// Position of weight (o, i, ky, kx) of ONNX's [out_c][in_c / groups][kernel_h][kernel_w] in the packed order
 /// of conv2d_input_grad: group, phase of rows, phase of columns, block of four input channels (the last one

@@ -9,7 +9,8 @@
 #include "runtime/activation.h"
 #include "runtime/base.h"
 #include "runtime/correlate.h"
-#include "runtime/depthwise_block.h"
+#include "runtime/gradient_phase.h"
+#include "runtime/slide.h"
 #include "runtime/tile.h"
 
 namespace tinytc {
@@ -81,18 +82,20 @@ TINYTC_INLINE constexpr int depthwise_channel_stride(const DepthwiseConv2dShape&
   return s.packed ? 1 : s.kernel_h * s.kernel_w;
 }
 
-/// First output channel of the last block of a tile; see depthwise_pixels.
-constexpr int depthwise_last_block(const DepthwiseConv2dShape& s, bool four) {
-  const int block = s.multiplier == 1 ? s.channels : s.multiplier;
-  const int width = block % 4 != 0 ? 1 : !four && s.multiplier == 1 && block % 16 == 0 ? 16 : 4;
-  return s.channels * s.multiplier - width;
-}
-
 /// How the output is cut into tiles.
 TINYTC_INLINE constexpr ImageTiling depthwise_tiling(const DepthwiseConv2dShape& s) {
   return make_image_tiling(
       s.out_h, interior_range(s.out_h, s.stride_h, s.pad_top, s.dilation_h, s.kernel_h, s.in_h), s.out_w,
       interior_range(s.out_w, s.stride_w, s.pad_left, s.dilation_w, s.kernel_w, s.in_w));
+}
+
+/// Output channels stored before a tile's last block reads, less the first input channel that this block's
+/// results come from; negative if it is the tile's only block.
+constexpr int depthwise_last_block(const DepthwiseConv2dShape& s, bool four) {
+  const int tail = (s.multiplier == 1 ? s.channels : s.multiplier) % 4;
+  const int width = s.multiplier == 1 && tail == 0 && !four && s.channels % 16 == 0 ? 16 : tail == 0 ? 4 : 1;
+  const int first = s.channels * s.multiplier - width;
+  return first > 0 ? first - first / s.multiplier : -1;
 }
 
 /// Smallest distance in elements, address of x minus address of y, at which y may run over x: every element
@@ -121,103 +124,13 @@ constexpr int depthwise_conv2d_lead_x(const DepthwiseConv2dShape& s) {
       if (reads && written > 0) {
         lead = max_of(lead, written - y * s.channels);
       }
-      if (reads && last > 0) {
-        lead = max_of(lead, pixel * out_c + last - y * s.channels - last / s.multiplier);
+      if (reads && last >= 0) {
+        lead = max_of(lead, pixel * out_c + last - y * s.channels);
       }
       written = max_of(written, (pixel + 1) * out_c);
     }
   }
   return lead;
-}
-
-/// How a depthwise tile's sums belong together.
-enum class DepthwiseTile {
-  channels,  ///< 4 pixels x 4 channels, each with its own input channel
-  wide,      ///< 1 pixel x 16 channels, each with its own input channel
-  shared     ///< P pixels x C output channels of one input channel
-};
-
-/// One tile; x at the pixel of the first tap and the tile's first channel, likewise w; x_pixel, y_pixel:
-/// elements from pixel to pixel.
-template <DepthwiseTile kind, int P, int C, typename T>
-TINYTC_INLINE void depthwise_tile(const DepthwiseConv2dShape& s, const DepthwiseTaps& taps, const T* x,
-                                  int x_pixel, const T* w, const T* bias, const T* residual,
-                                  const Activation<T>& activation, T* y, int y_pixel) {
-  const int channel = depthwise_channel_stride(s);
-  T sum[16];
-  if (kind == DepthwiseTile::wide && channel == 1) {
-    depthwise_block_wide(sum, taps, x, w, bias);
-  } else if (kind == DepthwiseTile::channels && P == 4 && channel == 1) {
-    depthwise_block(sum, taps, x, x_pixel, w, bias);
-  } else {
-    if (kind == DepthwiseTile::wide) {
-      tile_start_row(sum, bias);
-    } else {
-      tile_start<P, C>(sum, bias);
-    }
-    for (int ky = 0; ky < taps.rows; ++ky) {
-      for (int kx = 0; kx < taps.columns; ++kx) {
-        if (kind == DepthwiseTile::wide) {
-          depthwise_step_wide(sum, x, w, channel);
-        } else if (kind == DepthwiseTile::channels) {
-          depthwise_step<P>(sum, x, x_pixel, w, channel);
-        } else {
-          tile_step<P, C>(sum, x, x_pixel, w, channel);
-        }
-        x += taps.x_tap;
-        w += taps.w_tap;
-      }
-      x += taps.x_row;
-      w += taps.w_row;
-    }
-  }
-  if (kind == DepthwiseTile::wide) {
-    tile_finish<4, 4>(sum, residual, activation, y, 4);
-  } else {
-    tile_finish<P, C>(sum, residual, activation, y, y_pixel);
-  }
-}
-
-/// Output channels first .. last - 1 of P pixels, C at a time; the other arguments as of depthwise_tile, at
-/// channel 0.
-template <DepthwiseTile kind, int P, int C, typename T>
-TINYTC_INLINE void depthwise_blocks(const DepthwiseConv2dShape& s, int first, int last,
-                                    const DepthwiseTaps& taps, const T* x, int x_pixel, const T* w,
-                                    const T* bias, const T* residual, const Activation<T>& activation, T* y,
-                                    int y_pixel) {
-  for (int o = first; o < last; o += C) {
-    depthwise_tile<kind, P, C>(s, taps, x + o / s.multiplier, x_pixel, w + o * depthwise_channel_stride(s),
-                               bias != nullptr ? bias + o : nullptr,
-                               residual != nullptr ? residual + o : nullptr, activation, y + o, y_pixel);
-  }
-}
-
-/// All channels of P pixels.
-template <int P, typename T>
-TINYTC_INLINE void depthwise_pixels(const DepthwiseConv2dShape& s, const DepthwiseTaps& taps, const T* x,
-                                    int x_pixel, const T* w, const T* bias, const T* residual,
-                                    const Activation<T>& activation, T* y, int y_pixel) {
-  if (s.multiplier == 1) {
-    const int wide = P == 1 ? s.channels / 16 * 16 : 0;
-    const int full = s.channels / 4 * 4;
-    if (P == 1) {
-      depthwise_blocks<DepthwiseTile::wide, 1, 16>(s, 0, wide, taps, x, x_pixel, w, bias, residual,
-                                                   activation, y, y_pixel);
-    }
-    depthwise_blocks<DepthwiseTile::channels, P, 4>(s, wide, full, taps, x, x_pixel, w, bias, residual,
-                                                    activation, y, y_pixel);
-    depthwise_blocks<DepthwiseTile::shared, P, 1>(s, full, s.channels, taps, x, x_pixel, w, bias, residual,
-                                                  activation, y, y_pixel);
-    return;
-  }
-  for (int c = 0; c < s.channels; ++c) {
-    const int first = c * s.multiplier;
-    const int full = first + s.multiplier / 4 * 4;
-    depthwise_blocks<DepthwiseTile::shared, P, 4>(s, first, full, taps, x, x_pixel, w, bias, residual,
-                                                  activation, y, y_pixel);
-    depthwise_blocks<DepthwiseTile::shared, P, 1>(s, full, first + s.multiplier, taps, x, x_pixel, w, bias,
-                                                  residual, activation, y, y_pixel);
-  }
 }
 
 /// y = activation(depthwise(x, w) + bias + residual). x: [batch][in_h][in_w][channels]; bias: [channels *
@@ -229,83 +142,148 @@ TINYTC_INLINE void depthwise_conv2d(const DepthwiseConv2dShape& s, const T* x, c
                                     const T* residual, const Activation<T>& activation, T* y) {
   const int out_c = s.channels * s.multiplier;
   const int tap = depthwise_tap_stride(s);
-  ImageTiling tiling = depthwise_tiling(s);
-  const bool upright = tiling.rows.quads > 0;
-  const int x_pixel = (upright ? s.stride_h * s.in_w : s.stride_w) * s.channels;
-  const int y_pixel = (upright ? s.out_w : 1) * out_c;
-  for (int line = 0; line < s.batch * tiling.rows.tiles; ++line) {
-    const int image = line / tiling.rows.tiles;
-    const int oy = tile_begin(tiling.rows, line % tiling.rows.tiles);
-    const int iy = oy * s.stride_h - s.pad_top;
-    Range rows = tap_range(iy, s.dilation_h, s.kernel_h, s.in_h);
-    for (int tile = 0; tile < tiling.columns.tiles; ++tile) {
-      const int ox = tile_begin(tiling.columns, tile);
-      const int ix = ox * s.stride_w - s.pad_left;
-      Range columns = tap_range(ix, s.dilation_w, s.kernel_w, s.in_w);
-      const int width = columns.last - columns.first;
-      DepthwiseTaps taps{rows.last - rows.first,
-                         width,
-                         s.dilation_w * s.channels,
-                         tap,
-                         (s.dilation_h * s.in_w - width * s.dilation_w) * s.channels,
-                         (s.kernel_w - width) * tap};
-      const int at = ((image * s.out_h + oy) * s.out_w + ox) * out_c;
-      const T* r = residual != nullptr ? residual + at : nullptr;
-      const T* from = x + ((image * s.in_h + iy + rows.first * s.dilation_h) * s.in_w + ix +
-                           columns.first * s.dilation_w) *
-                              s.channels;
-      const T* weights = w + (rows.first * s.kernel_w + columns.first) * tap;
-      if (tile_is_four(upright ? tiling.rows : tiling.columns, upright ? line % tiling.rows.tiles : tile)) {
-        depthwise_pixels<4>(s, taps, from, x_pixel, weights, bias, r, activation, y + at, y_pixel);
-      } else {
-        depthwise_pixels<1>(s, taps, from, x_pixel, weights, bias, r, activation, y + at, y_pixel);
+  Sliding g{s.batch,
+            s.in_h,
+            s.in_w,
+            s.channels,
+            s.multiplier,
+            s.out_h,
+            s.out_w,
+            out_c,
+            s.out_w * out_c,
+            s.out_h * s.out_w * out_c,
+            s.kernel_h,
+            s.kernel_w,
+            s.stride_h,
+            s.stride_w,
+            s.dilation_h,
+            s.dilation_w,
+            s.pad_top,
+            s.pad_left,
+            s.kernel_w * tap,
+            tap,
+            depthwise_channel_stride(s)};
+  slide(g, x, w, bias, residual, activation, y);
+}
+
+/// One element of the input gradient where several outputs share an input channel; sum starts at the bias.
+template <typename T>
+TINYTC_INLINE T depthwise_gather(const DepthwiseConv2dShape& s, T sum, const T* dy_image, const T* w, int iy,
+                                 int ix, int c) {
+  const int tap = depthwise_tap_stride(s);
+  const int channel = depthwise_channel_stride(s);
+  for (int ky = s.kernel_h - 1; ky >= 0; --ky) {
+    const int down = iy + s.pad_top - ky * s.dilation_h;
+    for (int kx = s.kernel_w - 1; kx >= 0; --kx) {
+      const int across = ix + s.pad_left - kx * s.dilation_w;
+      if (down >= 0 && down % s.stride_h == 0 && down / s.stride_h < s.out_h && across >= 0 &&
+          across % s.stride_w == 0 && across / s.stride_w < s.out_w) {
+        const T* dy =
+            dy_image + ((down / s.stride_h * s.out_w + across / s.stride_w) * s.channels + c) * s.multiplier;
+        const T* weight = w + (ky * s.kernel_w + kx) * tap + c * s.multiplier * channel;
+        for (int m = 0; m < s.multiplier; ++m) {
+          sum = mul_add(sum, dy[m], weight[m * channel]);
+        }
       }
     }
   }
+  return sum;
 }
 
 /// dx = activation(depthwise^T(dy, w) + bias + residual): the gradient by the input, or a depthwise
 /// ConvTranspose forward. dy: [batch][out_h][out_w][channels * multiplier]; bias: [channels] or null;
 /// residual: as dx or null, may be dx itself; dx: [batch][in_h][in_w][channels], must not overlap dy. Sums
-/// run over kx, then ky, then the multiplier, starting at the bias.
+/// run over ky and kx downwards, then the multiplier, from the bias. With multiplier 1, each phase of the
+/// stride (see conv2d_input_grad) is a sliding of the flipped filter over dy.
 template <typename T>
 TINYTC_INLINE void depthwise_conv2d_input_grad(const DepthwiseConv2dShape& s, const T* dy, const T* w,
                                                const T* bias, const T* residual,
                                                const Activation<T>& activation, T* dx) {
-  const int out_c = s.channels * s.multiplier;
+  if (s.multiplier > 1) {
+    for (int i = 0; i < s.batch * s.in_h * s.in_w * s.channels; ++i) {
+      const int c = i % s.channels;
+      const int pixel = i / s.channels;
+      const int row = pixel / s.in_w;
+      T sum = depthwise_gather(s, bias != nullptr ? bias[c] : T(0),
+                               dy + row / s.in_h * s.out_h * s.out_w * s.channels * s.multiplier, w,
+                               row % s.in_h, pixel % s.in_w, c);
+      tile_store<1>(sum, sum, sum, sum, residual != nullptr ? residual + i : nullptr, activation, dx + i);
+    }
+    return;
+  }
   const int tap = depthwise_tap_stride(s);
-  const int channel = depthwise_channel_stride(s);
-  for (int row = 0; row < s.batch * s.in_h; ++row) {
-    const T* dy_image = dy + row / s.in_h * s.out_h * s.out_w * out_c;
-    for (int c = 0; c < s.channels; ++c) {
-      for (int ix = 0; ix < s.in_w; ++ix) {
-        T sum = bias != nullptr ? bias[c] : T(0);
-        for (int kx = 0; kx < s.kernel_w; ++kx) {
-          const int across = ix + s.pad_left - kx * s.dilation_w;
-          if (across < 0 || across % s.stride_w != 0 || across / s.stride_w >= s.out_w) {
-            continue;
-          }
-          for (int ky = 0; ky < s.kernel_h; ++ky) {
-            const int down = row % s.in_h + s.pad_top - ky * s.dilation_h;
-            if (down < 0 || down % s.stride_h != 0 || down / s.stride_h >= s.out_h) {
-              continue;
-            }
-            const T* at =
-                dy_image + (down / s.stride_h * s.out_w + across / s.stride_w) * out_c + c * s.multiplier;
-            const T* weight = w + (ky * s.kernel_w + kx) * tap + c * s.multiplier * channel;
-            for (int m = 0; m < s.multiplier; ++m) {
-              sum = mul_add(sum, at[m], weight[m * channel]);
-            }
-          }
-        }
-        const int at = (row * s.in_w + ix) * s.channels + c;
-        if (residual != nullptr) {
-          sum += residual[at];
-        }
-        dx[at] = activate(activation, sum);
+  for (int phase = 0; phase < s.stride_h * s.stride_w; ++phase) {
+    const int py = phase / s.stride_w;
+    const int px = phase % s.stride_w;
+    GradientPhase v = gradient_phase(py, s.pad_top, s.stride_h, s.dilation_h, s.kernel_h);
+    GradientPhase h = gradient_phase(px, s.pad_left, s.stride_w, s.dilation_w, s.kernel_w);
+    const int rows = (s.in_h - py + s.stride_h - 1) / s.stride_h;
+    const int columns = (s.in_w - px + s.stride_w - 1) / s.stride_w;
+    const int at = (py * s.in_w + px) * s.channels;
+    const int ky = v.first + (v.count - 1) * v.spacing;
+    const int kx = h.first + (h.count - 1) * h.spacing;
+    if (rows > 0 && columns > 0) {
+      Sliding g{s.batch,
+                s.out_h,
+                s.out_w,
+                s.channels,
+                1,
+                rows,
+                columns,
+                s.stride_w * s.channels,
+                s.stride_h * s.in_w * s.channels,
+                s.in_h * s.in_w * s.channels,
+                v.count,
+                h.count,
+                1,
+                1,
+                v.dilation,
+                h.dilation,
+                v.pad,
+                h.pad,
+                -v.spacing * s.kernel_w * tap,
+                -h.spacing * tap,
+                depthwise_channel_stride(s)};
+      slide(g, dy, w + (v.count > 0 && h.count > 0 ? (ky * s.kernel_w + kx) * tap : 0), bias,
+            residual != nullptr ? residual + at : nullptr, activation, dx + at);
+    }
+  }
+}
+
+/// One tap of the weight gradient of C neighbouring channels (multiplier 1) or of one (C = 1): sums over
+/// image, row, column.
+template <int C, typename T, typename Sink>
+TINYTC_INLINE void depthwise_weight_grad_tap(const DepthwiseConv2dShape& s, const T* x, const T* dy, int o,
+                                             int ky, int kx, const Sink& sink) {
+  const int out_c = s.channels * s.multiplier;
+  const int taps = s.kernel_h * s.kernel_w;
+  Range rows = output_range(s.out_h, s.stride_h, ky * s.dilation_h - s.pad_top, s.in_h);
+  Range columns = output_range(s.out_w, s.stride_w, kx * s.dilation_w - s.pad_left, s.in_w);
+  T s0 = T(0);
+  T s1 = T(0);
+  T s2 = T(0);
+  T s3 = T(0);
+  for (int image = 0; image < s.batch; ++image) {
+    for (int oy = rows.first; oy < rows.last; ++oy) {
+      const int iy = oy * s.stride_h + ky * s.dilation_h - s.pad_top;
+      const int ix = columns.first * s.stride_w + kx * s.dilation_w - s.pad_left;
+      const T* from = x + ((image * s.in_h + iy) * s.in_w + ix) * s.channels + o / s.multiplier;
+      const T* at = dy + ((image * s.out_h + oy) * s.out_w + columns.first) * out_c + o;
+      for (int ox = columns.first; ox < columns.last; ++ox) {
+        s0 = mul_add(s0, at[0], from[0]);
+        if (C > 1) s1 = mul_add(s1, at[1], from[1]);
+        if (C > 2) s2 = mul_add(s2, at[2], from[2]);
+        if (C > 3) s3 = mul_add(s3, at[3], from[3]);
+        at += out_c;
+        from += s.stride_w * s.channels;
       }
     }
   }
+  const int position = o * taps + ky * s.kernel_w + kx;
+  sink(position, s0);
+  if (C > 1) sink(position + taps, s1);
+  if (C > 2) sink(position + 2 * taps, s2);
+  if (C > 3) sink(position + 3 * taps, s3);
 }
 
 /// Gradient of depthwise_conv2d by its weights: sink(position in plain ONNX order, finished sum), once a
@@ -315,26 +293,15 @@ template <typename T, typename Sink>
 TINYTC_INLINE void depthwise_conv2d_weight_grad(const DepthwiseConv2dShape& s, const T* x, const T* dy,
                                                 Sink sink) {
   const int out_c = s.channels * s.multiplier;
-  for (int o = 0; o < out_c; ++o) {
-    for (int ky = 0; ky < s.kernel_h; ++ky) {
-      Range rows = output_range(s.out_h, s.stride_h, ky * s.dilation_h - s.pad_top, s.in_h);
-      for (int kx = 0; kx < s.kernel_w; ++kx) {
-        Range columns = output_range(s.out_w, s.stride_w, kx * s.dilation_w - s.pad_left, s.in_w);
-        T sum = T(0);
-        for (int image = 0; image < s.batch; ++image) {
-          for (int oy = rows.first; oy < rows.last; ++oy) {
-            const int iy = oy * s.stride_h + ky * s.dilation_h - s.pad_top;
-            const T* x_row = x +
-                             ((image * s.in_h + iy) * s.in_w + kx * s.dilation_w - s.pad_left) * s.channels +
-                             o / s.multiplier;
-            const T* dy_row = dy + (image * s.out_h + oy) * s.out_w * out_c + o;
-            for (int ox = columns.first; ox < columns.last; ++ox) {
-              sum = mul_add(sum, dy_row[ox * out_c], x_row[ox * s.stride_w * s.channels]);
-            }
-          }
-        }
-        sink((o * s.kernel_h + ky) * s.kernel_w + kx, sum);
-      }
+  const int full = s.multiplier == 1 ? out_c / 4 * 4 : 0;
+  for (int tap = 0; tap < s.kernel_h * s.kernel_w; ++tap) {
+    const int ky = tap / s.kernel_w;
+    const int kx = tap % s.kernel_w;
+    for (int o = 0; o < full; o += 4) {
+      depthwise_weight_grad_tap<4>(s, x, dy, o, ky, kx, sink);
+    }
+    for (int o = full; o < out_c; ++o) {
+      depthwise_weight_grad_tap<1>(s, x, dy, o, ky, kx, sink);
     }
   }
 }
