@@ -104,7 +104,7 @@ std::string emit_checkpoint(const EmitContext& context) {
         load += fmt::format("  __builtin_memset(persistent_ + {}, 0, {});\n", buffer.offset, byte_count(buffer.type));
     load += "  accumulated_ = 0;\n";
   }
-  const std::string hash = fmt::format("0x{:016X}ULL", context.options.checkpoint_hash);
+  const std::string hash = fmt::format("std::uint64_t{{0x{:016X}ULL}}", context.options.checkpoint_hash);
   return fmt::format(
       "std::size_t Model::save(std::uint8_t* out, std::size_t capacity) const noexcept {{\n"
       "  if (out == nullptr || capacity < {}U) return 0;\n  put_checkpoint_header(out, {}, {});\n{}"

@@ -27,7 +27,7 @@ TINYTC_NOINLINE bool all_finite(const T* x, int count) {
 }
 
 /// Whether each of `count` class indices lies in [0, classes) or equals `ignored`.
-TINYTC_INLINE bool labels_in_range(const std::int32_t* labels, int count, int classes, std::int32_t ignored) {
+TINYTC_INLINE bool labels_in_range(const std::int32_t* labels, int count, int classes, int ignored) {
   bool valid = true;
   for (int i = 0; i < count; ++i)
     valid = valid && ((labels[i] >= 0 && labels[i] < classes) || labels[i] == ignored);
