@@ -13,8 +13,8 @@ Graph import_onnx(const std::filesystem::path& path, const ImportOptions& option
     onnx::ModelProto model = importer::read_model(path);
     importer::inline_functions(model);
     const std::vector<int> positions = importer::sort_nodes(*model.mutable_graph());
-    importer::check(model, positions);
     importer::bind_dimensions(*model.mutable_graph(), options);
+    importer::check(model, positions);
     const importer::FlatModel flat = importer::flatten(model, positions);
     Graph graph = importer::build_graph(flat, name);
     importer::recognise_loss(graph);

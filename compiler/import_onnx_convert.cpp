@@ -1,8 +1,9 @@
-// Rewrites of a single node by ONNX's own library: to another opset version (its version converter) and to a function body (its
-// inliner). Node by node, so that a gap in the converter costs one node, not the model, and so that every message names a node.
+// Rewrites of a single node by ONNX's own library: to another opset version (its version converter) and to a
+// function body (its inliner). Node by node, so that a gap in the converter costs one node, not the model,
+// and so that every message names a node.
 //
-// A node is put alone into a model whose inputs have the static types found so far, the library rewrites that model, and its nodes are
-// taken out again under names that cannot clash.
+// A node is put alone into a model whose inputs have the static types found so far, the library rewrites that
+// model, and its nodes are taken out again under names that cannot clash.
 #include <fmt/format.h>
 #include <onnx/checker.h>
 #include <onnx/defs/schema.h>
@@ -23,15 +24,16 @@ const OpSchema* schema_of(const NodeProto& node, int version) {
   return OpSchemaRegistry::Schema(node.op_type(), version, node.domain());
 }
 
-/// Same operands and same attributes with the same defaults: then the versions differ in the types that they admit only. Softmax, whose
-/// meaning changed in opset 13, changed its default axis with it.
+/// Same operands and same attributes with the same defaults: then the versions differ in the types that they
+/// admit only. Softmax, whose meaning changed in opset 13, changed its default axis with it.
 bool same_form(const OpSchema& a, const OpSchema& b) {
   if (a.min_input() != b.min_input() || a.max_input() != b.max_input() || a.min_output() != b.min_output() ||
       a.max_output() != b.max_output() || a.attributes().size() != b.attributes().size())
     return false;
   auto other = b.attributes().begin();
   for (const auto& [name, attribute] : a.attributes()) {
-    if (name != other->first || attribute.type != other->second.type || attribute.required != other->second.required ||
+    if (name != other->first || attribute.type != other->second.type ||
+        attribute.required != other->second.required ||
         attribute.default_value.SerializeAsString() != other->second.default_value.SerializeAsString())
       return false;
     ++other;
@@ -39,9 +41,11 @@ bool same_form(const OpSchema& a, const OpSchema& b) {
   return true;
 }
 
-/// A model that holds nothing but `node`. The version converter's adapters look at the values of small constants: `with_constants` makes
-/// these initializers; the inliner looks at types and finds those of inputs only.
-onnx::ModelProto model_around(const NodeProto& node, const FlatModel& known, int version, bool with_constants) {
+/// A model that holds nothing but `node`. The version converter's adapters look at the values of small
+/// constants: `with_constants` makes these initializers; the inliner looks at types and finds those of inputs
+/// only.
+onnx::ModelProto model_around(const NodeProto& node, const FlatModel& known, int version,
+                              bool with_constants) {
   onnx::ModelProto model;
   model.set_ir_version(onnx::IR_VERSION);
   auto* import = model.add_opset_import();
@@ -69,7 +73,8 @@ onnx::ModelProto model_around(const NodeProto& node, const FlatModel& known, int
   return model;
 }
 
-/// Takes the nodes out of a rewritten model. The outputs keep their names, by position; inner names get the first output as prefix.
+/// Takes the nodes out of a rewritten model. The outputs keep their names, by position; inner names get the
+/// first output as prefix.
 Rewrite take_out(onnx::ModelProto& model, const NodeProto& node) {
   auto* graph = model.mutable_graph();
   std::unordered_map<std::string, std::string> names;
@@ -83,7 +88,9 @@ Rewrite take_out(onnx::ModelProto& model, const NodeProto& node) {
   }
   const auto rename = [&](const std::string& name) {
     const auto [entry, added] = names.emplace(name, std::string());
-    if (added) entry->second = name.empty() ? std::string() : fmt::format("{}/{}.{}", prefix, node.op_type(), names.size());
+    if (added)
+      entry->second =
+          name.empty() ? std::string() : fmt::format("{}/{}.{}", prefix, node.op_type(), names.size());
     return entry->second;
   };
   Rewrite result;
@@ -107,8 +114,24 @@ NodeProto with_defaults(NodeProto node, int version) {
   std::unordered_set<std::string> stated;
   for (const auto& attribute : node.attribute()) stated.insert(attribute.name());
   for (const auto& [name, attribute] : schema_of(node, version)->attributes())
-    if (stated.count(name) == 0 && attribute.default_value.has_name()) *node.add_attribute() = attribute.default_value;
+    if (stated.count(name) == 0 && attribute.default_value.has_name())
+      *node.add_attribute() = attribute.default_value;
   return node;
+}
+
+/// What the converter leaves out: before opset 11 Resize (and Upsample, which becomes Resize) took output
+/// pixel i from input position i / scale, rounded down in mode nearest; the defaults since are others.
+void complete_conversion(Rewrite& rewrite, int from) {
+  for (auto& node : rewrite.nodes) {
+    if (node.op_type() != "Resize" || from >= 11) continue;
+    for (const auto& [name, value] :
+         {std::pair{"coordinate_transformation_mode", "asymmetric"}, std::pair{"nearest_mode", "floor"}}) {
+      auto* attribute = node.add_attribute();
+      attribute->set_name(name);
+      attribute->set_type(onnx::AttributeProto::STRING);
+      attribute->set_s(value);
+    }
+  }
 }
 
 /// Whether the node is valid under another version as it stands.
@@ -140,9 +163,13 @@ std::optional<Rewrite> convert_node(const NodeProto& node, const FlatModel& know
   // Building the converter registers several hundred adapters: once a run.
   static const onnx::version_conversion::DefaultVersionConverter converter;
   try {
-    onnx::ModelProto model =
-        converter.convert_version(model_around(node, known, from, true), onnx::OpSetID(from), onnx::OpSetID(to));
-    if (model.graph().node_size() > 0) return take_out(model, node);
+    onnx::ModelProto model = converter.convert_version(model_around(node, known, from, true),
+                                                       onnx::OpSetID(from), onnx::OpSetID(to));
+    if (model.graph().node_size() > 0) {
+      Rewrite rewrite = take_out(model, node);
+      complete_conversion(rewrite, from);
+      return rewrite;
+    }
   } catch (const std::exception&) {
     // The converter has no adapter for this step, or not for this form of the node: judged below.
   }

@@ -1,5 +1,5 @@
-// Gives every extent of the model's inputs a number. Exporters leave some open: the batch, mostly, which becomes 1 or --batch;
-// everything else open needs --dim NAME=N.
+// Gives every extent of the model's inputs a number. Exporters leave some open: the batch, mostly, which
+// becomes 1 or --batch; everything else open needs --dim NAME=N.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -28,12 +28,14 @@ std::vector<OpenDimension> open_dimensions(onnx::GraphProto& graph) {
   for (auto& input : *graph.mutable_input()) {
     if (initialized.count(input.name()) != 0) continue;
     if (!input.type().has_tensor_type()) {
-      errors.add(fmt::format("input '{}' is no tensor; sequences, maps and optionals are not supported", printable(input.name())));
+      errors.add(fmt::format("input '{}' is no tensor; sequences, maps and optionals are not supported",
+                             printable(input.name())));
       continue;
     }
     if (!input.type().tensor_type().has_shape()) {
-      errors.add(fmt::format("input '{}' has no shape, not even a number of dimensions\n  hint: export with fixed input shapes",
-                             printable(input.name())));
+      errors.add(fmt::format(
+          "input '{}' has no shape, not even a number of dimensions\n  hint: export with fixed input shapes",
+          printable(input.name())));
       continue;
     }
     auto* shape = input.mutable_type()->mutable_tensor_type()->mutable_shape();
@@ -41,7 +43,8 @@ std::vector<OpenDimension> open_dimensions(onnx::GraphProto& graph) {
       auto* dimension = shape->mutable_dim(axis);
       if (dimension->has_dim_value() && dimension->dim_value() >= 0) continue;
       const std::string symbol = dimension->has_dim_param() ? dimension->dim_param() : std::string();
-      open.push_back({symbol.empty() ? fmt::format("{}[{}]", input.name(), axis) : symbol, axis, input.name(), dimension});
+      open.push_back({symbol.empty() ? fmt::format("{}[{}]", input.name(), axis) : symbol, axis, input.name(),
+                      dimension});
     }
   }
   errors.throw_if_any();
@@ -64,21 +67,27 @@ std::string list_names(const std::set<std::string>& names) {
   return text.empty() ? "none" : text;
 }
 
-/// --dim for a name that the model does not have, and --batch without an open batch, are mistakes that would go unnoticed.
-void check_options(const onnx::GraphProto& graph, const std::vector<OpenDimension>& open, const ImportOptions& options) {
+/// --dim for a name that the model does not have, and --batch without an open batch, are mistakes that would
+/// go unnoticed.
+void check_options(const onnx::GraphProto& graph, const std::vector<OpenDimension>& open,
+                   const ImportOptions& options) {
   std::set<std::string> names;
   for (const auto& entry : open) names.insert(entry.name);
   ErrorList errors;
   for (const auto& [name, extent] : options.dims) {
     if (names.count(name) == 0)
-      errors.add(fmt::format("--dim {}: the model has no open dimension of that name; it has: {}", printable(name), list_names(names)));
+      errors.add(fmt::format("--dim {}: the model has no open dimension of that name; it has: {}",
+                             printable(name), list_names(names)));
     else if (extent < 1)
       errors.add(fmt::format("--dim {}={}: must be at least 1", printable(name), extent));
   }
   if (options.batch != 0 && batch_symbols(open).empty()) {
-    const auto& type = graph.input_size() > 0 ? graph.input(0).type().tensor_type() : onnx::TypeProto::Tensor();
+    const auto& type =
+        graph.input_size() > 0 ? graph.input(0).type().tensor_type() : onnx::TypeProto::Tensor();
     const bool same = type.shape().dim_size() > 0 && type.shape().dim(0).dim_value() == options.batch;
-    if (!same) errors.add(fmt::format("--batch {}: the model's batch is fixed\n  hint: export with a dynamic batch", options.batch));
+    if (!same)
+      errors.add(fmt::format("--batch {}: the model's batch is fixed\n  hint: export with a dynamic batch",
+                             options.batch));
   }
   errors.throw_if_any();
 }
@@ -99,13 +108,15 @@ void bind_dimensions(onnx::GraphProto& graph, const ImportOptions& options) {
       entry.dimension->set_dim_value(options.batch == 0 ? 1 : options.batch);
     } else {
       unbound.insert(entry.name);
-      where += fmt::format("\n  '{}' at axis {} of input '{}'", printable(entry.name), entry.axis, printable(entry.input));
+      where += fmt::format("\n  '{}' at axis {} of input '{}'", printable(entry.name), entry.axis,
+                           printable(entry.input));
     }
   }
   if (unbound.empty()) return;
   std::string hint;
   for (const auto& name : unbound) hint += fmt::format(" --dim '{}=N'", printable(name));
-  throw UserError(fmt::format("these dimensions have no fixed extent, and firmware needs one:{}\n  hint: add{}", where, hint));
+  throw UserError(fmt::format(
+      "these dimensions have no fixed extent, and firmware needs one:{}\n  hint: add{}", where, hint));
 }
 
 }  // namespace tinytc::importer

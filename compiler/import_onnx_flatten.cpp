@@ -1,9 +1,11 @@
-// Walks the nodes in topological order and finds for each what it is once everything that can be known is known: its types (static, or
-// it is an error), its value where it computes with shapes, its form in one opset version. What comes out are the nodes that are left.
+// Walks the nodes in topological order and finds for each what it is once everything that can be known is
+// known: its types (static, or it is an error), its value where it computes with shapes, its form in one
+// opset version. What comes out are the nodes that are left.
 //
-// visit() below is the list of what may happen to a node; each step either ends the visit or passes the node on. A step that rewrites
-// the node visits the nodes that it was rewritten to. After an error the values that a node should have computed have no type, and nodes
-// that read them are judged by their operator only, so that one run reports every fault once.
+// visit() below is the list of what may happen to a node; each step either ends the visit or passes the node
+// on. A step that rewrites the node visits the nodes that it was rewritten to. After an error the values that
+// a node should have computed have no type, and nodes that read them are judged by their operator only, so
+// that one run reports every fault once.
 #include <fmt/format.h>
 #include <onnx/defs/schema.h>
 #include <onnx/shape_inference/implementation.h>
@@ -23,15 +25,16 @@ using onnx::NodeProto;
 using onnx::TensorProto;
 using onnx::TypeProto;
 
-constexpr int kDeepestRewrite = 16;             // a function body may call functions
+constexpr int kDeepestRewrite = 16;              // a function body may call functions
 constexpr std::int64_t kMostElements = 1 << 30;  // of one tensor; far above any microcontroller's memory
 
 struct Walk {
   FlatModel& flat;
-  int opset = kTargetOpset;        // of the nodes as they stand in the file
-  int target = kTargetOpset;       // of the nodes that come out
-  std::unordered_set<std::string> outputs = {};             // names of the graph's outputs
-  std::unordered_map<std::string, const onnx::SparseTensorProto*> sparse = {};  // always empty: refused before
+  int opset = kTargetOpset;                      // of the nodes as they stand in the file
+  int target = kTargetOpset;                     // of the nodes that come out
+  std::unordered_set<std::string> outputs = {};  // names of the graph's outputs
+  std::unordered_map<std::string, const onnx::SparseTensorProto*> sparse =
+      {};                                                         // always empty: refused before
   std::map<std::string, std::vector<Location>> unsupported = {};  // by operator, as in the file
   ErrorList errors = {};
 };
@@ -68,7 +71,8 @@ bool in_table(const NodeProto& node) {
 /// Names the operator of the file, also where the lack is in what it was rewritten to; each node once.
 void add_unsupported(Walk& walk, const NodeProto& node, const Location& where) {
   const std::string lacking = display_name(node);
-  auto& nodes = walk.unsupported[where.op == lacking ? lacking : fmt::format("{}, which needs {}", where.op, lacking)];
+  auto& nodes =
+      walk.unsupported[where.op == lacking ? lacking : fmt::format("{}, which needs {}", where.op, lacking)];
   if (nodes.empty() || nodes.back().index != where.index) nodes.push_back(where);
 }
 
@@ -77,7 +81,8 @@ std::vector<std::string> describe_inputs(const Walk& walk, const NodeProto& node
   for (const auto& name : node.input()) {
     if (name.empty()) continue;
     const auto type = walk.flat.types.find(name);
-    details.push_back(fmt::format("{}  {}", printable(name), type == walk.flat.types.end() ? "?" : describe(*type->second)));
+    details.push_back(fmt::format("{}  {}", printable(name),
+                                  type == walk.flat.types.end() ? "?" : describe(*type->second)));
   }
   return details;
 }
@@ -113,7 +118,8 @@ bool take_constant(Walk& walk, const NodeProto& node, const Location& where) {
   return true;
 }
 
-/// An Identity vanishes, except where it gives a graph output the value of an input, a constant or another output.
+/// An Identity vanishes, except where it gives a graph output the value of an input, a constant or another
+/// output.
 bool take_identity(Walk& walk, const NodeProto& node) {
   if (node.op_type() != "Identity" || !node.domain().empty() || node.input_size() != 1) return false;
   if (walk.outputs.count(node.output(0)) != 0) return false;
@@ -121,13 +127,17 @@ bool take_identity(Walk& walk, const NodeProto& node) {
   return true;
 }
 
-/// Operators that change nothing here: an Expand or Reshape to the shape that the input has, a Cast to its type.
+/// Operators that change nothing here: an Expand or Reshape to the shape that the input has, a Cast to its
+/// type.
 bool take_no_op(Walk& walk, const NodeProto& node, const std::vector<TypeProto>& types) {
   static const std::unordered_set<std::string> kinds = {"Expand", "Reshape", "Cast"};
-  if (kinds.count(node.op_type()) == 0 || walk.outputs.count(node.output(0)) != 0 || element_count(types[0]) < 0) return false;
+  if (kinds.count(node.op_type()) == 0 || walk.outputs.count(node.output(0)) != 0 ||
+      element_count(types[0]) < 0)
+    return false;
   const auto& input = walk.flat.types.at(node.input(0))->tensor_type();
   const auto& output = types[0].tensor_type();
-  if (input.elem_type() != output.elem_type() || input.shape().dim_size() != output.shape().dim_size()) return false;
+  if (input.elem_type() != output.elem_type() || input.shape().dim_size() != output.shape().dim_size())
+    return false;
   for (int i = 0; i < input.shape().dim_size(); ++i)
     if (input.shape().dim(i).dim_value() != output.shape().dim(i).dim_value()) return false;
   walk.flat.aliases[node.output(0)] = node.input(0);
@@ -160,8 +170,9 @@ bool take_conversion(Walk& walk, const NodeProto& node, const Location& where, i
   if (rewrite)
     visit_all(walk, std::move(*rewrite), where, depth);
   else
-    walk.errors.add(node_message(where, fmt::format("its form in operator set {} cannot be converted", walk.opset),
-                                 describe_inputs(walk, node), fmt::format("export with opset_version={}", kTargetOpset)));
+    walk.errors.add(
+        node_message(where, fmt::format("its form in operator set {} cannot be converted", walk.opset),
+                     describe_inputs(walk, node), fmt::format("export with opset_version={}", kTargetOpset)));
   return true;
 }
 
@@ -201,23 +212,35 @@ bool take_branch(Walk& walk, const NodeProto& node, const Location& where, int d
   return false;
 }
 
-/// Type and shape of the outputs by ONNX's rules. False after an error; that of an unsupported operator is not worth a message.
-bool infer(Walk& walk, NodeProto& node, const Location& where, bool supported, std::vector<TypeProto>& types) {
+/// What is wrong with a node whose types cannot be inferred: our own rule's message, or ONNX's, which starts
+/// "[ShapeInferenceError] ".
+std::string inference_message(const Walk& walk, const NodeProto& node, const Location& where,
+                              std::string reason) {
+  const std::string ours = rule_message(walk.flat, {node, where});
+  if (!ours.empty()) return ours;
+  const std::size_t bracket = reason.find("] ");
+  if (!reason.empty() && reason[0] == '[' && bracket != std::string::npos)
+    reason = reason.substr(bracket + 2);
+  return node_message(where, printable(reason, 300), describe_inputs(walk, node));
+}
+
+/// Type and shape of the outputs by ONNX's rules. False after an error; that of an unsupported operator is
+/// not worth a message.
+bool infer(Walk& walk, NodeProto& node, const Location& where, bool supported,
+           std::vector<TypeProto>& types) {
   const auto* schema = onnx::OpSchemaRegistry::Schema(node.op_type(), walk.target, node.domain());
   if (schema == nullptr) return false;  // reported as unsupported
   try {
     onnx::ShapeInferenceOptions options(/*check_type=*/true, /*strict_mode=*/1);
-    onnx::shape_inference::InferenceContextImpl context(node, walk.flat.types, walk.flat.constants, walk.sparse, options);
+    onnx::shape_inference::InferenceContextImpl context(node, walk.flat.types, walk.flat.constants,
+                                                        walk.sparse, options);
     schema->Verify(node);
     if (schema->has_type_and_shape_inference_function()) schema->GetTypeAndShapeInferenceFunction()(context);
     schema->CheckInputOutputType(context);
     types = context.allOutputTypes_;
     return true;
   } catch (const std::exception& error) {
-    std::string reason = error.what();
-    const std::size_t bracket = reason.find("] ");  // ONNX prefixes "[ShapeInferenceError] "
-    if (!reason.empty() && reason[0] == '[' && bracket != std::string::npos) reason = reason.substr(bracket + 2);
-    if (supported) walk.errors.add(node_message(where, printable(reason, 300), describe_inputs(walk, node)));
+    if (supported) walk.errors.add(inference_message(walk, node, where, error.what()));
     return false;
   }
 }
@@ -232,16 +255,18 @@ bool take_shape_arithmetic(Walk& walk, const NodeProto& node, const std::vector<
 }
 
 /// Firmware has static memory: every extent must be known here.
-bool check_static(Walk& walk, const NodeProto& node, const Location& where, const std::vector<TypeProto>& types) {
+bool check_static(Walk& walk, const NodeProto& node, const Location& where,
+                  const std::vector<TypeProto>& types) {
   for (std::size_t i = 0; i < types.size(); ++i) {
     const std::string& name = node.output(static_cast<int>(i));
     if (name.empty() || element_count(types[i]) >= 0) continue;
     const bool is_huge = types[i].has_tensor_type() && describe(types[i]).find('?') == std::string::npos;
-    walk.errors.add(node_message(where,
-                                 fmt::format("the shape of its output '{}' {}: {}", printable(name),
-                                             is_huge ? "is too large" : "is not known at compile time", describe(types[i])),
-                                 describe_inputs(walk, node),
-                                 is_huge ? "" : "export with fixed shapes; extents that depend on data cannot be compiled"));
+    walk.errors.add(node_message(
+        where,
+        fmt::format("the shape of its output '{}' {}: {}", printable(name),
+                    is_huge ? "is too large" : "is not known at compile time", describe(types[i])),
+        describe_inputs(walk, node),
+        is_huge ? "" : "export with fixed shapes; extents that depend on data cannot be compiled"));
     return false;
   }
   return true;
@@ -249,18 +274,19 @@ bool check_static(Walk& walk, const NodeProto& node, const Location& where, cons
 
 void visit(Walk& walk, NodeProto node, const Location& where, bool is_converted, int depth) {
   if (!resolve_inputs(walk, node)) {
-    if (!in_table(node) && !has_function_body(node, walk.target) && node.op_type() != "Constant" && node.op_type() != "Identity" &&
-        !needs_conversion(node, walk.opset, walk.target))
+    if (!in_table(node) && !has_function_body(node, walk.target) && node.op_type() != "Constant" &&
+        node.op_type() != "Identity" && !needs_conversion(node, walk.opset, walk.target))
       add_unsupported(walk, node, where);
     return;
   }
-  if (take_constant(walk, node, where) || take_identity(walk, node) || take_branch(walk, node, where, depth)) return;
+  if (take_constant(walk, node, where) || take_identity(walk, node) || take_branch(walk, node, where, depth))
+    return;
   if (!is_converted && take_conversion(walk, node, where, depth)) return;
-  if (take_function(walk, node, where, depth)) return;
   std::vector<TypeProto> types;
   const bool supported = in_table(node);
   const bool inferred = infer(walk, node, where, supported, types);
   if (inferred && (take_shape_arithmetic(walk, node, types) || take_no_op(walk, node, types))) return;
+  if (take_function(walk, node, where, depth)) return;
   if (!supported) add_unsupported(walk, node, where);
   if (!inferred || (supported && !check_static(walk, node, where, types))) return;
   for (std::size_t i = 0; i < types.size(); ++i)
@@ -268,13 +294,15 @@ void visit(Walk& walk, NodeProto node, const Location& where, bool is_converted,
   if (supported) walk.flat.nodes.push_back({std::move(node), where});
 }
 
-/// An Identity that gives a graph output its name: the value itself takes the name, unless it is an output, too, or no node computes it.
+/// An Identity that gives a graph output its name: the value itself takes the name, unless it is an output,
+/// too, or no node computes it.
 void rename_outputs(FlatModel& flat) {
   std::unordered_set<std::string> computed, taken(flat.outputs.begin(), flat.outputs.end());
   std::vector<FlatNode> kept;
   for (auto& node : flat.nodes) {
     const auto& proto = node.proto;
-    if (proto.op_type() == "Identity" && computed.count(proto.input(0)) != 0 && taken.insert(proto.input(0)).second) {
+    if (proto.op_type() == "Identity" && computed.count(proto.input(0)) != 0 &&
+        taken.insert(proto.input(0)).second) {
       flat.aliases[proto.output(0)] = proto.input(0);
       flat.names[proto.input(0)] = proto.output(0);
       continue;
@@ -293,7 +321,9 @@ void remove_dead(FlatModel& flat) {
   std::vector<FlatNode> kept;
   for (auto node = flat.nodes.rbegin(); node != flat.nodes.rend(); ++node) {
     const auto& outputs = node->proto.output();
-    if (std::none_of(outputs.begin(), outputs.end(), [&](const std::string& name) { return wanted.count(name) != 0; })) continue;
+    if (std::none_of(outputs.begin(), outputs.end(),
+                     [&](const std::string& name) { return wanted.count(name) != 0; }))
+      continue;
     wanted.insert(node->proto.input().begin(), node->proto.input().end());
     kept.push_back(std::move(*node));
   }
@@ -306,7 +336,8 @@ void report_unsupported(Walk& walk) {
   std::string message = "these operators are not supported:";
   constexpr std::size_t kShown = 3;
   for (const auto& [op, nodes] : walk.unsupported) {
-    message += fmt::format("\n  {} ({} {}):", printable(op), nodes.size(), nodes.size() == 1 ? "node" : "nodes");
+    message +=
+        fmt::format("\n  {} ({} {}):", printable(op), nodes.size(), nodes.size() == 1 ? "node" : "nodes");
     for (std::size_t i = 0; i < std::min(nodes.size(), kShown); ++i)
       message += fmt::format("{} '{}' (#{})", i == 0 ? "" : ",", printable(nodes[i].node), nodes[i].index);
     if (nodes.size() > kShown) message += ", ...";
@@ -324,7 +355,9 @@ void add_inputs(Walk& walk, onnx::GraphProto& graph) {
     if (walk.flat.initializers.count(input.name()) != 0) continue;
     walk.flat.inputs.push_back(input.name());
     set_type(walk, input.name(), input.type());
-    if (element_count(input.type()) < 0) walk.errors.add(fmt::format("input '{}' is too large: {}", printable(input.name()), describe(input.type())));
+    if (element_count(input.type()) < 0)
+      walk.errors.add(
+          fmt::format("input '{}' is too large: {}", printable(input.name()), describe(input.type())));
   }
   walk.errors.throw_if_any();
 }

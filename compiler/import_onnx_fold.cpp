@@ -1,7 +1,8 @@
-// Shape arithmetic: the few integer operators with which exporters compute the operands of Reshape, Slice, Expand and Resize from a
-// tensor's shape. They must be known before the model has types, which is before the evaluator of the compiler (execute) can run; ONNX's
-// own data propagation covers about half of them, and vectors only.
-// Everything here is integers of at most kFoldLimit elements, under static shapes that ONNX's type inference has checked. Nothing of a model's arithmetic on data is done here.
+// Shape arithmetic: the few integer operators with which exporters compute the operands of Reshape, Slice,
+// Expand and Resize from a tensor's shape. They must be known before the model has types, which is before the
+// evaluator of the compiler (execute) can run; ONNX's own data propagation covers about half of them, and
+// vectors only. Everything here is integers of at most kFoldLimit elements, under static shapes that ONNX's
+// type inference has checked. Nothing of a model's arithmetic on data is done here.
 #include <onnx/defs/tensor_proto_util.h>
 
 #include <algorithm>
@@ -48,17 +49,20 @@ std::uint64_t bits(std::int64_t number) { return static_cast<std::uint64_t>(numb
 using Scalar = std::optional<std::int64_t>;
 using Binary = Scalar (*)(std::int64_t, std::int64_t);
 
-/// Element-wise operators: nullopt where the result is not defined. Integer division truncates; Mod has the sign of the divisor.
+/// Element-wise operators: nullopt where the result is not defined. Integer division truncates; Mod has the
+/// sign of the divisor.
 Binary binary_operator(const std::string& op) {
   static const std::map<std::string, Binary> table = {
       {"Add", [](std::int64_t a, std::int64_t b) -> Scalar { return wrap(bits(a) + bits(b)); }},
       {"Sub", [](std::int64_t a, std::int64_t b) -> Scalar { return wrap(bits(a) - bits(b)); }},
       {"Mul", [](std::int64_t a, std::int64_t b) -> Scalar { return wrap(bits(a) * bits(b)); }},
-      {"Div", [](std::int64_t a, std::int64_t b) -> Scalar {
+      {"Div",
+       [](std::int64_t a, std::int64_t b) -> Scalar {
          if (b == 0) return std::nullopt;
          return b == -1 ? wrap(0 - bits(a)) : a / b;
        }},
-      {"Mod", [](std::int64_t a, std::int64_t b) -> Scalar {
+      {"Mod",
+       [](std::int64_t a, std::int64_t b) -> Scalar {
          if (b == 0) return std::nullopt;
          const std::int64_t rest = b == -1 ? 0 : a % b;
          return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
@@ -93,11 +97,13 @@ std::int64_t broadcast(const SmallTensor& operand, const Integers& shape, std::i
   return operand.elements[static_cast<std::size_t>(position)];
 }
 
-Folded fold_binary(Binary rule, const std::vector<SmallTensor>& operands, const Integers& shape, std::int64_t count) {
+Folded fold_binary(Binary rule, const std::vector<SmallTensor>& operands, const Integers& shape,
+                   std::int64_t count) {
   Integers out;
   for (std::int64_t i = 0; i < count; ++i) {
     Scalar sum = broadcast(operands[0], shape, i);
-    for (std::size_t k = 1; k < operands.size() && sum; ++k) sum = rule(*sum, broadcast(operands[k], shape, i));
+    for (std::size_t k = 1; k < operands.size() && sum; ++k)
+      sum = rule(*sum, broadcast(operands[k], shape, i));
     if (!sum) return std::nullopt;
     out.push_back(*sum);
   }
@@ -114,7 +120,10 @@ Folded fold_where(const std::vector<SmallTensor>& operands, const Integers& shap
 /// Reductions to one element; the axes do not matter then.
 Folded fold_reduce(const std::string& op, const Integers& all, std::int64_t count) {
   if (count != 1 || all.empty()) return std::nullopt;
-  const Binary rule = binary_operator(op == "ReduceProd" ? "Mul" : op == "ReduceSum" ? "Add" : op == "ReduceMax" ? "Max" : "Min");
+  const Binary rule = binary_operator(op == "ReduceProd"  ? "Mul"
+                                      : op == "ReduceSum" ? "Add"
+                                      : op == "ReduceMax" ? "Max"
+                                                          : "Min");
   std::int64_t sum = all[0];
   for (std::size_t i = 1; i < all.size(); ++i) sum = *rule(sum, all[i]);
   return Integers{sum};
@@ -128,7 +137,8 @@ Folded fold_range(const std::vector<SmallTensor>& operands, std::int64_t count) 
 }
 
 Folded fold_unary(const std::string& op, Integers elements) {
-  for (auto& number : elements) number = op == "Not" ? static_cast<std::int64_t>(number == 0) : wrap(0 - bits(number));
+  for (auto& number : elements)
+    number = op == "Not" ? static_cast<std::int64_t>(number == 0) : wrap(0 - bits(number));
   return elements;
 }
 
@@ -137,15 +147,18 @@ bool is_one_of(const std::string& op, std::initializer_list<const char*> names) 
 }
 
 /// The inputs that are data; the others say how to move it and were used by type inference already.
-Folded fold_elements(const onnx::NodeProto& node, const std::vector<SmallTensor>& operands, const Integers& shape, std::int64_t count) {
+Folded fold_elements(const onnx::NodeProto& node, const std::vector<SmallTensor>& operands,
+                     const Integers& shape, std::int64_t count) {
   const std::string& op = node.op_type();
   if (operands.empty()) return std::nullopt;
   if (count == 0) return Integers();
   const Integers& first = operands[0].elements;
   if (is_one_of(op, {"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Cast"})) return first;
-  if (op == "Mod" && node.attribute_size() > 0 && node.attribute(0).i() != 0) return std::nullopt;  // fmod: another sign rule
+  if (op == "Mod" && node.attribute_size() > 0 && node.attribute(0).i() != 0)
+    return std::nullopt;  // fmod: another sign rule
   if (const Binary rule = binary_operator(op)) return fold_binary(rule, operands, shape, count);
-  if (is_one_of(op, {"ReduceProd", "ReduceSum", "ReduceMax", "ReduceMin"})) return fold_reduce(op, first, count);
+  if (is_one_of(op, {"ReduceProd", "ReduceSum", "ReduceMax", "ReduceMin"}))
+    return fold_reduce(op, first, count);
   if (op == "Where") return fold_where(operands, shape, count);
   if (op == "Range") return fold_range(operands, count);
   if (op == "Not" || op == "Neg") return fold_unary(op, first);
@@ -174,7 +187,8 @@ Folded fold_shape(const onnx::NodeProto& node, const FlatModel& known) {
 }
 
 /// ConstantOfShape of any element type; its value is one element that is repeated.
-std::optional<TensorProto> fold_constant_of_shape(const onnx::NodeProto& node, const onnx::TypeProto& output, std::int64_t count) {
+std::optional<TensorProto> fold_constant_of_shape(const onnx::NodeProto& node, const onnx::TypeProto& output,
+                                                  std::int64_t count) {
   if (node.op_type() != "ConstantOfShape" || count > (1 << 16)) return std::nullopt;
   TensorProto value;
   value.set_data_type(TensorProto::FLOAT);
@@ -219,12 +233,14 @@ TensorProto make_tensor(int elem_type, const Integers& shape, const Integers& el
     if (elem_type == TensorProto::INT64)
       tensor.add_int64_data(number);
     else
-      tensor.add_int32_data(elem_type == TensorProto::BOOL ? static_cast<int>(number != 0) : static_cast<std::int32_t>(number));
+      tensor.add_int32_data(elem_type == TensorProto::BOOL ? static_cast<int>(number != 0)
+                                                           : static_cast<std::int32_t>(number));
   }
   return tensor;
 }
 
-std::optional<TensorProto> fold_shape_arithmetic(const onnx::NodeProto& node, const FlatModel& known, const onnx::TypeProto& output) {
+std::optional<TensorProto> fold_shape_arithmetic(const onnx::NodeProto& node, const FlatModel& known,
+                                                 const onnx::TypeProto& output) {
   const std::int64_t count = element_count(output);
   if (!node.domain().empty() || count < 0) return std::nullopt;
   if (const auto tensor = fold_constant_of_shape(node, output, count)) return tensor;
@@ -242,7 +258,8 @@ std::optional<TensorProto> fold_shape_arithmetic(const onnx::NodeProto& node, co
     if (!is_cast && !is_integer(constant->second->data_type())) return std::nullopt;
     const std::int64_t elements = element_count(*known.types.at(name));
     if (elements < 0 || elements > kFoldLimit) return std::nullopt;
-    operands.push_back({{constant->second->dims().begin(), constant->second->dims().end()}, is_cast ? truncated(*constant->second) : integers_of(*constant->second)});
+    operands.push_back({{constant->second->dims().begin(), constant->second->dims().end()},
+                        is_cast ? truncated(*constant->second) : integers_of(*constant->second)});
     if (static_cast<std::int64_t>(operands.back().elements.size()) != elements) return std::nullopt;
   }
   const Folded elements = fold_elements(node, operands, shape, count);

@@ -1,4 +1,5 @@
-// Shape arithmetic that moves elements: for each position of the output, where in which input it comes from. See import_onnx_fold.cpp.
+// Shape arithmetic that moves elements: for each position of the output, where in which input it comes from.
+// See import_onnx_fold.cpp.
 #include <algorithm>
 
 #include "compiler/import_onnx_steps.h"
@@ -46,7 +47,8 @@ Folded collect(const Integers& shape, std::int64_t count, const Source& source) 
   return out;
 }
 
-Folded fold_gather(const onnx::NodeProto& node, const std::vector<SmallTensor>& operands, const Integers& shape, std::int64_t count) {
+Folded fold_gather(const onnx::NodeProto& node, const std::vector<SmallTensor>& operands,
+                   const Integers& shape, std::int64_t count) {
   const SmallTensor& data = operands[0];
   const SmallTensor& indices = operands[1];
   const auto axis = axis_of(node, static_cast<std::int64_t>(data.shape.size()));
@@ -73,7 +75,8 @@ Folded fold_slice(const std::vector<SmallTensor>& operands, const Integers& shap
     const std::int64_t extent = data.shape[a];
     step[a] = operands.size() > 4 ? operands[4].elements[k] : 1;
     const std::int64_t start = starts[k] < 0 ? starts[k] + extent : starts[k];
-    first[a] = step[a] > 0 ? std::clamp<std::int64_t>(start, 0, extent) : std::clamp<std::int64_t>(start, -1, extent - 1);
+    first[a] = step[a] > 0 ? std::clamp<std::int64_t>(start, 0, extent)
+                           : std::clamp<std::int64_t>(start, -1, extent - 1);
   }
   return collect(shape, count, [&](const Integers& at) {
     Integers from(at);
@@ -82,11 +85,13 @@ Folded fold_slice(const std::vector<SmallTensor>& operands, const Integers& shap
   });
 }
 
-Folded fold_transpose(const onnx::NodeProto& node, const SmallTensor& data, const Integers& shape, std::int64_t count) {
+Folded fold_transpose(const onnx::NodeProto& node, const SmallTensor& data, const Integers& shape,
+                      std::int64_t count) {
   Integers order;
   for (const auto& attribute : node.attribute())
     if (attribute.name() == "perm") order.assign(attribute.ints().begin(), attribute.ints().end());
-  for (std::size_t k = order.size(); k < data.shape.size(); ++k) order.push_back(static_cast<std::int64_t>(data.shape.size() - 1 - k));
+  for (std::size_t k = order.size(); k < data.shape.size(); ++k)
+    order.push_back(static_cast<std::int64_t>(data.shape.size() - 1 - k));
   return collect(shape, count, [&](const Integers& at) {
     Integers from(at);
     for (std::size_t k = 0; k < order.size(); ++k) from[static_cast<std::size_t>(order[k])] = at[k];
@@ -94,7 +99,8 @@ Folded fold_transpose(const onnx::NodeProto& node, const SmallTensor& data, cons
   });
 }
 
-Folded fold_concat(const onnx::NodeProto& node, const std::vector<SmallTensor>& operands, const Integers& shape, std::int64_t count) {
+Folded fold_concat(const onnx::NodeProto& node, const std::vector<SmallTensor>& operands,
+                   const Integers& shape, std::int64_t count) {
   const auto axis = static_cast<std::size_t>(axis_of(node, static_cast<std::int64_t>(shape.size())));
   return collect(shape, count, [&](Integers at) -> std::optional<std::int64_t> {
     for (const SmallTensor& operand : operands) {
@@ -107,7 +113,8 @@ Folded fold_concat(const onnx::NodeProto& node, const std::vector<SmallTensor>& 
 
 }  // namespace
 
-Folded fold_move(const onnx::NodeProto& node, const std::vector<SmallTensor>& operands, const Integers& shape, std::int64_t count) {
+Folded fold_move(const onnx::NodeProto& node, const std::vector<SmallTensor>& operands, const Integers& shape,
+                 std::int64_t count) {
   const std::string& op = node.op_type();
   if (op == "Gather") return fold_gather(node, operands, shape, count);
   if (op == "Slice") return fold_slice(operands, shape, count);

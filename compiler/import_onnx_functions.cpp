@@ -1,4 +1,5 @@
-// Inlines the functions that a model brings along (torch's exporter writes some operators as such), with ONNX's inliner.
+// Inlines the functions that a model brings along (torch's exporter writes some operators as such), with
+// ONNX's inliner.
 #include <fmt/format.h>
 #include <onnx/checker.h>
 #include <onnx/common/proto_util.h>
@@ -14,7 +15,8 @@ namespace {
 
 constexpr double kMostNodes = 1e6;  // after inlining
 
-/// Nodes that a list of nodes becomes when every call in it is inlined. `sizes` remembers functions; an entry of -1 is being computed.
+/// Nodes that a list of nodes becomes when every call in it is inlined. `sizes` remembers functions; an entry
+/// of -1 is being computed.
 template <typename Nodes>
 double inlined_size(const Nodes& nodes, const std::map<std::string, const onnx::FunctionProto*>& functions,
                     std::map<std::string, double>& sizes) {
@@ -28,7 +30,8 @@ double inlined_size(const Nodes& nodes, const std::map<std::string, const onnx::
     }
     const auto known = sizes.find(id);
     if (known != sizes.end()) {
-      if (known->second < 0) throw UserError(fmt::format("the function '{}' calls itself", printable(function->second->name())));
+      if (known->second < 0)
+        throw UserError(fmt::format("the function '{}' calls itself", printable(function->second->name())));
       total += known->second;
       continue;
     }
@@ -48,7 +51,8 @@ void inline_functions(onnx::ModelProto& model) {
   for (const auto& function : model.functions()) functions[onnx::GetFunctionImplId(function)] = &function;
   std::map<std::string, double> sizes;
   if (inlined_size(model.graph().node(), functions, sizes) > kMostNodes)
-    throw UserError("its functions call each other so often that the graph would have more than a million nodes");
+    throw UserError(
+        "its functions call each other so often that the graph would have more than a million nodes");
   try {
     onnx::inliner::InlineLocalFunctions(model, /*convert_version=*/true);
   } catch (const std::exception& error) {

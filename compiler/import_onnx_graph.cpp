@@ -18,20 +18,28 @@ using onnx::TensorProto;
 
 struct TypeName {
   int onnx;
-  const char* name;              // as in messages
-  std::optional<DType> dtype;    // nullopt: known, but no type of a microcontroller's arithmetic
+  const char* name;            // as in messages
+  std::optional<DType> dtype;  // nullopt: known, but no type of a microcontroller's arithmetic
 };
 
 const std::vector<TypeName>& type_names() {
   static const std::vector<TypeName> table = {
-      {TensorProto::FLOAT, "f32", DType::f32},     {TensorProto::DOUBLE, "f64", DType::f64},
-      {TensorProto::INT8, "i8", DType::i8},        {TensorProto::UINT8, "u8", DType::u8},
-      {TensorProto::INT16, "i16", DType::i16},     {TensorProto::UINT16, "u16", DType::u16},
-      {TensorProto::INT32, "i32", DType::i32},     {TensorProto::UINT32, "u32", DType::u32},
-      {TensorProto::INT64, "i64", DType::i64},     {TensorProto::UINT64, "u64", DType::u64},
-      {TensorProto::BOOL, "bool", DType::boolean}, {TensorProto::FLOAT16, "float16", std::nullopt},
-      {TensorProto::BFLOAT16, "bfloat16", std::nullopt}, {TensorProto::STRING, "string", std::nullopt},
-      {TensorProto::COMPLEX64, "complex64", std::nullopt}, {TensorProto::COMPLEX128, "complex128", std::nullopt},
+      {TensorProto::FLOAT, "f32", DType::f32},
+      {TensorProto::DOUBLE, "f64", DType::f64},
+      {TensorProto::INT8, "i8", DType::i8},
+      {TensorProto::UINT8, "u8", DType::u8},
+      {TensorProto::INT16, "i16", DType::i16},
+      {TensorProto::UINT16, "u16", DType::u16},
+      {TensorProto::INT32, "i32", DType::i32},
+      {TensorProto::UINT32, "u32", DType::u32},
+      {TensorProto::INT64, "i64", DType::i64},
+      {TensorProto::UINT64, "u64", DType::u64},
+      {TensorProto::BOOL, "bool", DType::boolean},
+      {TensorProto::FLOAT16, "float16", std::nullopt},
+      {TensorProto::BFLOAT16, "bfloat16", std::nullopt},
+      {TensorProto::STRING, "string", std::nullopt},
+      {TensorProto::COMPLEX64, "complex64", std::nullopt},
+      {TensorProto::COMPLEX128, "complex128", std::nullopt},
   };
   return table;
 }
@@ -45,9 +53,10 @@ const TypeName* find_type(int onnx) {
 std::string type_name(int onnx) {
   const TypeName* row = find_type(onnx);
   if (row != nullptr) return row->name;
-  const std::string name = onnx::TensorProto_DataType_IsValid(onnx)
-                               ? onnx::TensorProto_DataType_Name(static_cast<onnx::TensorProto_DataType>(onnx))
-                               : fmt::format("type {}", onnx);
+  const std::string name =
+      onnx::TensorProto_DataType_IsValid(onnx)
+          ? onnx::TensorProto_DataType_Name(static_cast<onnx::TensorProto_DataType>(onnx))
+          : fmt::format("type {}", onnx);
   return name;
 }
 
@@ -70,17 +79,28 @@ std::vector<std::byte> bytes_of(const TensorProto& tensor, DType dtype) {
     return {first, first + tensor.raw_data().size()};
   }
   switch (dtype) {
-    case DType::f32: return pack<float>(tensor.float_data());
-    case DType::f64: return pack<double>(tensor.double_data());
-    case DType::i8: return pack<std::int8_t>(tensor.int32_data());
-    case DType::u8: return pack<std::uint8_t>(tensor.int32_data());
-    case DType::i16: return pack<std::int16_t>(tensor.int32_data());
-    case DType::u16: return pack<std::uint16_t>(tensor.int32_data());
-    case DType::i32: return pack<std::int32_t>(tensor.int32_data());
-    case DType::u32: return pack<std::uint32_t>(tensor.uint64_data());
-    case DType::i64: return pack<std::int64_t>(tensor.int64_data());
-    case DType::u64: return pack<std::uint64_t>(tensor.uint64_data());
-    case DType::boolean: return pack<std::uint8_t>(tensor.int32_data());
+    case DType::f32:
+      return pack<float>(tensor.float_data());
+    case DType::f64:
+      return pack<double>(tensor.double_data());
+    case DType::i8:
+      return pack<std::int8_t>(tensor.int32_data());
+    case DType::u8:
+      return pack<std::uint8_t>(tensor.int32_data());
+    case DType::i16:
+      return pack<std::int16_t>(tensor.int32_data());
+    case DType::u16:
+      return pack<std::uint16_t>(tensor.int32_data());
+    case DType::i32:
+      return pack<std::int32_t>(tensor.int32_data());
+    case DType::u32:
+      return pack<std::uint32_t>(tensor.uint64_data());
+    case DType::i64:
+      return pack<std::int64_t>(tensor.int64_data());
+    case DType::u64:
+      return pack<std::uint64_t>(tensor.uint64_data());
+    case DType::boolean:
+      return pack<std::uint8_t>(tensor.int32_data());
   }
   throw InternalError("unknown element type");
 }
@@ -91,6 +111,7 @@ struct Builder {
   std::unordered_map<std::string, ValueId> ids = {};
   std::unordered_set<std::string> wanted = {};  // names that a node reads or that are outputs
   ErrorList errors = {};
+  bool is_sound = true;  // every value so far has its type and every node its operands: type rules can run
 };
 
 /// The Graph's type of a name; adds an error, and answers f32, where there is none.
@@ -101,8 +122,11 @@ TensorType type_of(Builder& builder, const std::string& name) {
   if (row != nullptr && row->dtype) {
     type.dtype = *row->dtype;
   } else {
-    const bool is_half = tensor.elem_type() == TensorProto::FLOAT16 || tensor.elem_type() == TensorProto::BFLOAT16;
-    builder.errors.add(fmt::format("'{}' is of type {}, which is not supported{}", printable(name), type_name(tensor.elem_type()),
+    const bool is_half =
+        tensor.elem_type() == TensorProto::FLOAT16 || tensor.elem_type() == TensorProto::BFLOAT16;
+    builder.is_sound = false;
+    builder.errors.add(fmt::format("'{}' is of type {}, which is not supported{}", printable(name),
+                                   type_name(tensor.elem_type()),
                                    is_half ? "\n  hint: export the model in float32" : ""));
   }
   for (const auto& dim : tensor.shape().dim()) type.shape.push_back(dim.dim_value());
@@ -114,16 +138,17 @@ ValueId value_of(Builder& builder, const std::string& name) {
   const auto found = builder.ids.find(name);
   if (found != builder.ids.end()) return found->second;
   const auto renamed = builder.flat.names.find(name);
-  Value value{.name = renamed == builder.flat.names.end() ? name : renamed->second, .type = type_of(builder, name)};
+  Value value{.name = renamed == builder.flat.names.end() ? name : renamed->second,
+              .type = type_of(builder, name)};
   const auto constant = builder.flat.constants.find(name);
   if (constant != builder.flat.constants.end()) {
     const bool is_parameter = builder.flat.initializers.count(name) != 0 && is_float(value.type.dtype);
     value.role = is_parameter ? Role::parameter : Role::constant;
     value.data = bytes_of(*constant->second, value.type.dtype);
     const auto expected = static_cast<std::size_t>(byte_count(value.type));
-    if (value.data.size() != expected && builder.errors.empty())
-      builder.errors.add(fmt::format("initializer '{}' holds {} bytes, but {} has {}", printable(name), value.data.size(),
-                                     describe(value.type), expected));
+    if (value.data.size() != expected && builder.is_sound)
+      builder.errors.add(fmt::format("initializer '{}' holds {} bytes, but {} has {}", printable(name),
+                                     value.data.size(), describe(value.type), expected));
   }
   const ValueId id = add_value(builder.graph, std::move(value));
   builder.ids.emplace(name, id);
@@ -132,13 +157,20 @@ ValueId value_of(Builder& builder, const std::string& name) {
 
 std::optional<Attribute> attribute_value(const AttributeProto& attribute) {
   switch (attribute.type()) {
-    case AttributeProto::INT: return attribute.i();
-    case AttributeProto::FLOAT: return static_cast<double>(attribute.f());
-    case AttributeProto::STRING: return attribute.s();
-    case AttributeProto::INTS: return std::vector<std::int64_t>(attribute.ints().begin(), attribute.ints().end());
-    case AttributeProto::FLOATS: return std::vector<double>(attribute.floats().begin(), attribute.floats().end());
-    case AttributeProto::STRINGS: return std::vector<std::string>(attribute.strings().begin(), attribute.strings().end());
-    default: return std::nullopt;
+    case AttributeProto::INT:
+      return attribute.i();
+    case AttributeProto::FLOAT:
+      return static_cast<double>(attribute.f());
+    case AttributeProto::STRING:
+      return attribute.s();
+    case AttributeProto::INTS:
+      return std::vector<std::int64_t>(attribute.ints().begin(), attribute.ints().end());
+    case AttributeProto::FLOATS:
+      return std::vector<double>(attribute.floats().begin(), attribute.floats().end());
+    case AttributeProto::STRINGS:
+      return std::vector<std::string>(attribute.strings().begin(), attribute.strings().end());
+    default:
+      return std::nullopt;
   }
 }
 
@@ -149,8 +181,9 @@ Attributes attributes_of(Builder& builder, const FlatNode& node) {
     if (value)
       attributes.set(attribute.name(), std::move(*value));
     else
-      builder.errors.add(node_message(node.location, fmt::format("its attribute '{}' is of a kind that is not supported",
-                                                                 printable(attribute.name()))));
+      builder.errors.add(node_message(
+          node.location,
+          fmt::format("its attribute '{}' is of a kind that is not supported", printable(attribute.name()))));
   }
   return attributes;
 }
@@ -167,28 +200,33 @@ Attribute operand_attribute(const Value& value, const ConstantOperand& operand) 
   return numbers.empty() ? 0 : numbers[0];
 }
 
-/// Turns operands that newer opsets take as inputs into attributes. The target shape of Reshape and Expand is that of the output, which
-/// is known even where the operand is computed.
+/// Turns operands that newer opsets take as inputs into attributes. The target shape of Reshape and Expand is
+/// that of the output, which is known even where the operand is computed.
 void take_operands(Builder& builder, const FlatNode& flat, Node& node) {
   for (const ConstantOperand& operand : node.op->constant_operands) {
     const auto i = static_cast<std::size_t>(operand.input);
-    if (i >= static_cast<std::size_t>(flat.proto.input_size()) || flat.proto.input(operand.input).empty()) continue;
+    if (i >= static_cast<std::size_t>(flat.proto.input_size()) || flat.proto.input(operand.input).empty())
+      continue;
     const std::string& name = flat.proto.input(operand.input);
     node.inputs[i] = no_value;
-    if (operand.attribute == "shape") {
+    if (operand.attribute == "shape" && builder.flat.types.count(flat.proto.output(0)) != 0) {
       node.attributes.set("shape", type_of(builder, flat.proto.output(0)).shape);
       continue;
     }
     const auto constant = builder.flat.constants.find(name);
     if (constant == builder.flat.constants.end()) {
-      builder.errors.add(node_message(flat.location, fmt::format("its operand '{}' ({}) must be known at compile time",
-                                                                 printable(name), operand.attribute)));
+      builder.is_sound = false;
+      builder.errors.add(
+          node_message(flat.location, fmt::format("its operand '{}' ({}) must be known at compile time",
+                                                  printable(name), operand.attribute)));
       continue;
     }
     Value value{.name = name, .type = type_of(builder, name)};
     value.data = bytes_of(*constant->second, value.type.dtype);
     if (value.data.size() != static_cast<std::size_t>(byte_count(value.type))) {
-      builder.errors.add(node_message(flat.location, fmt::format("its operand '{}' is damaged", printable(name))));
+      builder.is_sound = false;
+      builder.errors.add(
+          node_message(flat.location, fmt::format("its operand '{}' is damaged", printable(name))));
       continue;
     }
     node.attributes.set(operand.attribute, operand_attribute(value, operand));
@@ -200,7 +238,8 @@ bool is_operand(const OpDef& op, int input) {
                      [&](const ConstantOperand& operand) { return operand.input == input; });
 }
 
-void add_graph_node(Builder& builder, const FlatNode& flat) {
+/// The node without its outputs.
+Node make_node(Builder& builder, const FlatNode& flat) {
   Node node;
   node.op = find_op(flat.proto.op_type());
   node.location = flat.location;
@@ -210,12 +249,41 @@ void add_graph_node(Builder& builder, const FlatNode& flat) {
   take_operands(builder, flat, node);
   while (!node.inputs.empty() && node.inputs.back() == no_value) node.inputs.pop_back();
   const int inputs = static_cast<int>(node.inputs.size());
-  if (inputs < node.op->min_inputs || (node.op->max_inputs >= 0 && inputs > node.op->max_inputs))
-    builder.errors.add(node_message(flat.location, fmt::format("has {} inputs, which tinytc does not support", inputs)));
+  if (inputs < node.op->min_inputs || (node.op->max_inputs >= 0 && inputs > node.op->max_inputs)) {
+    builder.is_sound = false;
+    builder.errors.add(
+        node_message(flat.location, fmt::format("has {} inputs, which tinytc does not support", inputs)));
+  }
+  return node;
+}
+
+/// Our own rule must see what ONNX's saw: faults that ONNX lets pass are the user's, another type is ours.
+void check_types(Builder& builder, const Node& node) {
+  std::vector<TensorType> types;
+  try {
+    types = infer_types(builder.graph, node);
+  } catch (const UserError& error) {
+    builder.errors.add(error.what());
+    return;
+  }
+  for (std::size_t i = 0; i < node.outputs.size(); ++i) {
+    if (node.outputs[i] == no_value) continue;
+    const TensorType& expected = builder.graph.type(node.outputs[i]);
+    require(
+        i < types.size() && types[i] == expected,
+        node_message(node.location, fmt::format("output {} is {} by ONNX's rule and {} by ours", i,
+                                                tinytc::describe(expected),
+                                                i < types.size() ? tinytc::describe(types[i]) : "missing")));
+  }
+}
+
+void add_graph_node(Builder& builder, const FlatNode& flat) {
+  Node node = make_node(builder, flat);
   for (int i = 0; i < flat.proto.output_size(); ++i) {
     const std::string& name = flat.proto.output(i);
     node.outputs.push_back(i > 0 && builder.wanted.count(name) == 0 ? no_value : value_of(builder, name));
   }
+  if (builder.is_sound) check_types(builder, node);
   builder.graph.nodes.push_back(std::move(node));
 }
 
@@ -241,6 +309,31 @@ std::string describe(const onnx::TypeProto& type) {
   return text + "]";
 }
 
+std::string rule_message(const FlatModel& flat, const FlatNode& node) {
+  Builder builder{flat};
+  const std::unordered_set<std::string> inputs(node.proto.input().begin(), node.proto.input().end());
+  const std::unordered_set<std::string> arguments(flat.inputs.begin(), flat.inputs.end());
+  for (const auto& name : inputs)
+    if (arguments.count(name) != 0) builder.graph.value(value_of(builder, name)).role = Role::input;
+  for (const FlatNode& other : flat.nodes)
+    for (const auto& name : other.proto.output()) {
+      if (name.empty() || inputs.count(name) == 0) continue;
+      Node origin;
+      origin.op = find_op(other.proto.op_type());
+      origin.location = other.location;
+      origin.outputs = {value_of(builder, name)};
+      builder.graph.nodes.push_back(std::move(origin));
+    }
+  const Node faulty = make_node(builder, node);
+  try {
+    builder.errors.throw_if_any();
+    infer_types(builder.graph, faulty);
+  } catch (const UserError& error) {
+    return error.what();
+  }
+  return {};
+}
+
 Graph build_graph(const FlatModel& flat, std::string name) {
   Builder builder{flat};
   builder.graph.name = std::move(name);
@@ -253,7 +346,8 @@ Graph build_graph(const FlatModel& flat, std::string name) {
   for (const auto& node : flat.nodes) add_graph_node(builder, node);
   for (const auto& output : flat.outputs) {
     const std::string& source = flat.resolve(output);
-    if (flat.types.count(source) == 0) throw UserError(fmt::format("output '{}': no node computes it", printable(output)));
+    if (flat.types.count(source) == 0)
+      throw UserError(fmt::format("output '{}': no node computes it", printable(output)));
     builder.graph.outputs.push_back(value_of(builder, source));
   }
   builder.errors.throw_if_any();

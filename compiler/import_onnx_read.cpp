@@ -1,5 +1,5 @@
-// Reads the file into a ModelProto and checks what can be checked before anything is known about operators: that it is an ONNX file,
-// that its versions are ones we read, that its external data lies in its folder.
+// Reads the file into a ModelProto and checks what can be checked before anything is known about operators:
+// that it is an ONNX file, that its versions are ones we read, that its external data lies in its folder.
 #include <fmt/format.h>
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
@@ -28,9 +28,10 @@ std::string read_bytes(const std::filesystem::path& path) {
   const std::uintmax_t size = std::filesystem::file_size(path, error);
   if (error) throw UserError("cannot be read: " + error.message());
   if (size > kLargestFile)
-    throw UserError(fmt::format("has {} bytes; an ONNX file with its weights inside has at most {}\n"
-                                "  hint: no microcontroller holds such a model; check that this is the right file",
-                                size, kLargestFile));
+    throw UserError(
+        fmt::format("has {} bytes; an ONNX file with its weights inside has at most {}\n"
+                    "  hint: no microcontroller holds such a model; check that this is the right file",
+                    size, kLargestFile));
   if (size == 0) throw UserError("the file is empty");
   std::string bytes(size, '\0');
   std::ifstream in(path, std::ios::binary);
@@ -52,7 +53,8 @@ std::string other_format(const std::string& bytes) {
                {0, "{", "text"},
                {0, "<", "text"}};
   for (const auto& kind : kinds)
-    if (bytes.compare(kind.offset < bytes.size() ? kind.offset : 0, std::string(kind.magic).size(), kind.magic) == 0)
+    if (bytes.compare(kind.offset < bytes.size() ? kind.offset : 0, std::string(kind.magic).size(),
+                      kind.magic) == 0)
       return kind.name;
   return {};
 }
@@ -69,9 +71,10 @@ onnx::ModelProto parse(const std::string& bytes) {
   if (!other.empty()) throw UserError("is not an ONNX file but " + other);
   if (parsed && !model.has_graph()) throw UserError("is not an ONNX model: it holds no graph");
   if (parsed) throw UserError("is not an ONNX model: it states no IR version");
-  throw UserError(fmt::format("is damaged or cut short: its {} bytes are no complete ONNX model\n"
-                              "  hint: copy or export it again",
-                              bytes.size()));
+  throw UserError(
+      fmt::format("is damaged or cut short: its {} bytes are no complete ONNX model\n"
+                  "  hint: copy or export it again",
+                  bytes.size()));
 }
 
 /// "" and "ai.onnx" are one domain; files may state both. The higher version holds, as in onnxruntime.
@@ -105,15 +108,17 @@ void spell_default_domain(Nodes& nodes) {
 
 void check_versions(const onnx::ModelProto& model) {
   if (model.ir_version() > onnx::IR_VERSION)
-    throw UserError(fmt::format("was written with ONNX IR version {}; this tinytc reads up to {}\n"
-                                "  hint: export with an older onnx package, or use a newer tinytc",
-                                model.ir_version(), static_cast<int>(onnx::IR_VERSION)));
+    throw UserError(
+        fmt::format("was written with ONNX IR version {}; this tinytc reads up to {}\n"
+                    "  hint: export with an older onnx package, or use a newer tinytc",
+                    model.ir_version(), static_cast<int>(onnx::IR_VERSION)));
   const int opset = opset_of(model);
   const int newest = onnx::OpSchemaRegistry::DomainToVersionRange::Instance().Map().at("").second;
   if (opset == 0) throw UserError("states no operator set version (opset_import); the file may be cut short");
   if (opset < kOldestOpset || opset > newest)
-    throw UserError(fmt::format("uses operator set {}; this tinytc reads {} to {}\n  hint: export with opset_version={}", opset,
-                                kOldestOpset, newest, kTargetOpset));
+    throw UserError(
+        fmt::format("uses operator set {}; this tinytc reads {} to {}\n  hint: export with opset_version={}",
+                    opset, kOldestOpset, newest, kTargetOpset));
 }
 
 struct ExternalEntry {
@@ -126,8 +131,9 @@ std::uintmax_t parse_bytes(const TensorProto& tensor, const std::string& key, co
   std::uintmax_t number = 0;
   for (const char c : text) {
     if (c < '0' || c > '9' || number > kLargestFile)
-      throw UserError(fmt::format("initializer '{}': the {} of its external data is '{}', not a number in range",
-                                  printable(tensor.name()), key, printable(text)));
+      throw UserError(
+          fmt::format("initializer '{}': the {} of its external data is '{}', not a number in range",
+                      printable(tensor.name()), key, printable(text)));
     number = number * 10 + static_cast<std::uintmax_t>(c - '0');
   }
   return number;
@@ -154,14 +160,15 @@ void load_external(TensorProto& tensor, const std::filesystem::path& folder) {
     // Refuses absolute paths, '..', symbolic links and what else leaves the folder.
     file = onnx::checker::resolve_external_data_location(folder.string(), entry.location, tensor.name());
   } catch (const std::exception& error) {
-    throw UserError(fmt::format("initializer '{}': its external data cannot be used: {}", printable(tensor.name()),
-                                printable(error.what(), 400)));
+    throw UserError(fmt::format("initializer '{}': its external data cannot be used: {}",
+                                printable(tensor.name()), printable(error.what(), 400)));
   }
   const std::uintmax_t size = std::filesystem::file_size(file);
   const std::uintmax_t length = entry.has_length ? entry.length : size - std::min(size, entry.offset);
   if (entry.offset > size || length > size - entry.offset)
     throw UserError(fmt::format("initializer '{}': its external data ends at byte {} but '{}' has {} bytes",
-                                printable(tensor.name()), entry.offset + length, printable(entry.location), size));
+                                printable(tensor.name()), entry.offset + length, printable(entry.location),
+                                size));
   std::string bytes(length, '\0');
   std::ifstream in(file, std::ios::binary);
   in.seekg(static_cast<std::streamoff>(entry.offset));
@@ -188,7 +195,8 @@ std::string one_line(const std::string& text) {
   return printable(line, 600);
 }
 
-/// Finds the nodes that the checker minds, so that the message can name them; no exception if it is not about a node.
+/// Finds the nodes that the checker minds, so that the message can name them; no exception if it is not about
+/// a node.
 void check_nodes(const onnx::ModelProto& model, const std::vector<int>& positions) {
   onnx::checker::CheckerContext context;
   context.set_ir_version(static_cast<int>(model.ir_version()));
@@ -201,7 +209,8 @@ void check_nodes(const onnx::ModelProto& model, const std::vector<int>& position
     try {
       onnx::checker::check_node(node, context, onnx::checker::LexicalScopeContext());
     } catch (const std::exception& error) {
-      errors.add(node_message({node.name(), node.op_type(), positions[static_cast<std::size_t>(i)]}, one_line(error.what())));
+      errors.add(node_message({node.name(), node.op_type(), positions[static_cast<std::size_t>(i)]},
+                              one_line(error.what())));
     }
   }
   errors.throw_if_any();
@@ -224,7 +233,8 @@ onnx::ModelProto read_model(const std::filesystem::path& path) {
     spell_default_domain(*function.mutable_node());
   }
   check_versions(model);
-  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+  const std::filesystem::path folder =
+      path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
   load_external(*model.mutable_graph(), folder);
   return model;
 }

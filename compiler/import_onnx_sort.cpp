@@ -1,5 +1,5 @@
-// Brings the nodes of a graph into topological order. ONNX demands that order of a file, but files without it exist and are read by
-// other tools. A graph that has the order already keeps it exactly.
+// Brings the nodes of a graph into topological order. ONNX demands that order of a file, but files without it
+// exist and are read by other tools. A graph that has the order already keeps it exactly.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -41,11 +41,13 @@ Producers find_producers(const onnx::GraphProto& graph) {
       if (output.empty()) continue;
       const auto [entry, added] = producers.emplace(output, i);
       if (!added)
-        errors.add(node_message(location_of(graph, i), fmt::format("computes '{}', which {} computes already", printable(output),
-                                                                   describe(location_of(graph, entry->second)))));
-      else if (given.count(output) != 0)
         errors.add(node_message(location_of(graph, i),
-                                fmt::format("computes '{}', which is also an input or initializer", printable(output))));
+                                fmt::format("computes '{}', which {} computes already", printable(output),
+                                            describe(location_of(graph, entry->second)))));
+      else if (given.count(output) != 0)
+        errors.add(node_message(
+            location_of(graph, i),
+            fmt::format("computes '{}', which is also an input or initializer", printable(output))));
     }
   errors.throw_if_any();
   return producers;
@@ -57,12 +59,15 @@ void check_defined(const onnx::GraphProto& graph, const Producers& producers) {
   for (const auto& input : graph.input()) given.insert(input.name());
   for (const auto& tensor : graph.initializer()) given.insert(tensor.name());
   for (const auto& tensor : graph.sparse_initializer()) given.insert(tensor.values().name());
-  const auto defined = [&](const std::string& name) { return given.count(name) != 0 || producers.count(name) != 0; };
+  const auto defined = [&](const std::string& name) {
+    return given.count(name) != 0 || producers.count(name) != 0;
+  };
   ErrorList errors;
   for (int i = 0; i < graph.node_size(); ++i)
     for (const auto& input : graph.node(i).input())
       if (!input.empty() && !defined(input))
-        errors.add(node_message(location_of(graph, i), fmt::format("reads '{}', which nothing defines", printable(input))));
+        errors.add(node_message(location_of(graph, i),
+                                fmt::format("reads '{}', which nothing defines", printable(input))));
   for (const auto& output : graph.output())
     if (!defined(output.name()))
       errors.add(fmt::format("output '{}': no node computes it", printable(output.name())));
@@ -70,7 +75,8 @@ void check_defined(const onnx::GraphProto& graph, const Producers& producers) {
 }
 
 /// Walks backwards over nodes that are not done until one comes twice: those in between are a cycle.
-[[noreturn]] void throw_cycle(const onnx::GraphProto& graph, const Producers& producers, const std::vector<int>& waiting) {
+[[noreturn]] void throw_cycle(const onnx::GraphProto& graph, const Producers& producers,
+                              const std::vector<int>& waiting) {
   int at = 0;
   while (waiting[static_cast<std::size_t>(at)] == 0) ++at;
   std::vector<int> path;
@@ -79,7 +85,8 @@ void check_defined(const onnx::GraphProto& graph, const Producers& producers) {
     int next = at;
     for_each_input(graph.node(at), [&](const std::string& name) {
       const auto found = producers.find(name);
-      if (found != producers.end() && waiting[static_cast<std::size_t>(found->second)] > 0) next = found->second;
+      if (found != producers.end() && waiting[static_cast<std::size_t>(found->second)] > 0)
+        next = found->second;
     });
     at = next;
   }
@@ -87,7 +94,8 @@ void check_defined(const onnx::GraphProto& graph, const Producers& producers) {
   std::reverse(path.begin(), path.end());
   std::string message = "the graph has a cycle: ";
   constexpr std::size_t kShown = 8;
-  for (std::size_t i = 0; i < std::min(path.size(), kShown); ++i) message += describe(location_of(graph, path[i])) + " -> ";
+  for (std::size_t i = 0; i < std::min(path.size(), kShown); ++i)
+    message += describe(location_of(graph, path[i])) + " -> ";
   if (path.size() > kShown) message += fmt::format("{} more -> ", path.size() - kShown);
   throw UserError(message + describe(location_of(graph, path.front())));
 }
