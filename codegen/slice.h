@@ -36,12 +36,13 @@ struct SliceResult {
 /// A declaration is kept if the program reaches it in any arm: through calls, types, template instantiations
 /// (only those that the program causes), default arguments, constants. All redeclarations of it come with it,
 /// and all specialisations of a kept class template. An overload that no reached call picks stays out. What
-/// only one arm calls is unused in the others: kernels are TINYTC_INLINE, which marks them so that no compiler
-/// warns.
+/// only one arm calls is unused in the others: kernels are TINYTC_INLINE, which marks them so that no
+/// compiler warns.
 ///
 /// Throws InternalError with Clang's messages and the offending lines if the program does not compile in one
-/// arm; if an argument of a call is converted silently (integer to another width or sign, float to double,
-/// integer to float, and so on); or if a header holds what a slice would lose (see parse_headers).
+/// arm; if an argument of a call is converted silently (integer to another width or sign other than a
+/// constant that fits, float to double, integer to float, and so on); or if a header holds what a slice would
+/// lose (see parse_headers).
 SliceResult slice(const SliceRequest& request);
 
 }  // namespace tinytc

@@ -33,7 +33,7 @@ class ConversionCheck : public RecursiveASTVisitor<ConversionCheck> {
   void check(const Expr* argument, const FunctionDecl& callee) {
     for (const Expr* at = argument->IgnoreParens(); const auto* cast = dyn_cast<ImplicitCastExpr>(at);
          at = cast->getSubExpr()->IgnoreParens()) {
-      if (!changes_value(cast->getCastKind())) continue;
+      if (!changes_value(cast->getCastKind()) || keeps_constant(*cast)) continue;
       const SourceManager& sources = context_.getSourceManager();
       if (!errors_.empty()) errors_ += '\n';
       errors_ += "program.cpp:" + std::to_string(sources.getPresumedLineNumber(cast->getBeginLoc())) +
@@ -41,6 +41,15 @@ class ConversionCheck : public RecursiveASTVisitor<ConversionCheck> {
                  cast->getSubExpr()->getType().getAsString() + "' to '" + cast->getType().getAsString() + "'";
       return;
     }
+  }
+
+  /// An integer constant that the other type can hold.
+  bool keeps_constant(const ImplicitCastExpr& cast) const {
+    Expr::EvalResult before, after;
+    if (cast.getCastKind() != CK_IntegralCast || !cast.getSubExpr()->EvaluateAsInt(before, context_))
+      return false;
+    return cast.EvaluateAsInt(after, context_) &&
+           llvm::APSInt::isSameValue(before.Val.getInt(), after.Val.getInt());
   }
 
   static bool changes_value(CastKind kind) {

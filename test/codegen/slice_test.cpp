@@ -164,13 +164,18 @@ TEST_CASE("a call that Sema refuses is reported with the call") {
 }
 
 TEST_CASE("a silent conversion of an argument is refused") {
-  for (const char* argument : {"2.5", "3L", "true", "2u", "1.0f"}) {
+  const std::string given =
+      "extern const long wide; extern const unsigned natural; extern const char small;\n";
+  for (const char* argument : {"2.5", "wide", "natural", "small", "1.0f", "5000000000L"}) {
     const std::string text =
-        error_of(request("int f() { return tinytc::stepped(" + std::string(argument) + "); }"));
+        error_of(request(given + "int f() { return tinytc::stepped(" + std::string(argument) + "); }"));
     INFO(argument << "\n" << text);
-    CHECK(text.find("program.cpp:1: argument of 'stepped' is converted silently") != std::string::npos);
+    CHECK(text.find("program.cpp:2: argument of 'stepped' is converted silently") != std::string::npos);
   }
-  CHECK(error_of(request("int f() { return tinytc::stepped(3); }")) == "");
+  for (const char* argument : {"3", "3L", "3u"}) {
+    CHECK(error_of(request(given + "int f() { return tinytc::stepped(" + std::string(argument) + "); }")) ==
+          "");
+  }
 }
 
 TEST_CASE("what a slice would lose is refused") {
