@@ -54,8 +54,8 @@ constexpr void visit(const Pool2dShape& s, V&& v) {
 }
 
 /// Smallest distance in elements, address of x minus address of y, at which y may run over x. Pixels are
-/// finished channel by channel.
-constexpr int pool2d_lead_x(const Pool2dShape& s) {
+/// finished in blocks of `block` channels, then channel by channel.
+constexpr int pool2d_lead_x(const Pool2dShape& s, int block) {
   int lead = -s.batch * s.in_h * s.in_w * s.channels;
   for (int pixel = 0; pixel < s.batch * s.out_h * s.out_w; ++pixel) {
     const int iy = pixel / s.out_w % s.out_h * s.stride_h - s.pad_top;
@@ -65,16 +65,16 @@ constexpr int pool2d_lead_x(const Pool2dShape& s) {
     if (rows.first < rows.last && columns.first < columns.last) {
       const int y = pixel / (s.out_w * s.out_h) * s.in_h + iy + rows.first * s.dilation_h;
       const int x = ix + columns.first * s.dilation_w;
-      // Element c of the window's first pixel is read after elements 0 .. c-1 of the output pixel are
-      // written.
-      const bool written = pixel > 0 || s.channels > 1;
+      // Channels are finished in blocks of four, then one by one: those below are written before a block
+      // reads.
+      const bool written = pixel > 0 || (s.channels > 1 && s.channels != block);
       lead = written ? max_of(lead, (pixel - y * s.in_w - x) * s.channels) : lead;
     }
   }
   return lead;
 }
-constexpr int max_pool2d_lead_x(const Pool2dShape& s) { return pool2d_lead_x(s); }
-constexpr int average_pool2d_lead_x(const Pool2dShape& s) { return pool2d_lead_x(s); }
+constexpr int max_pool2d_lead_x(const Pool2dShape& s) { return pool2d_lead_x(s, 1); }
+constexpr int average_pool2d_lead_x(const Pool2dShape& s) { return pool2d_lead_x(s, 4); }
 
 /// y = maximum of each window; argmax (or null): its position ky * kernel_w + kx in the window, the first of
 /// equals. A NaN wins (the last one, as in PyTorch). x: [batch][in_h][in_w][channels]; y, argmax:
@@ -140,6 +140,30 @@ TINYTC_INLINE constexpr int average_pool2d_divisor(const Pool2dShape& s, int iy,
   return (rows.last - rows.first) * (columns.last - columns.first);
 }
 
+/// C neighbouring channels of one window.
+template <int C, typename T>
+TINYTC_INLINE void average_pool2d_block(const Pool2dShape& s, const T* window, Range rows, Range columns,
+                                        T scale, T* y) {
+  T s0 = T(0);
+  T s1 = T(0);
+  T s2 = T(0);
+  T s3 = T(0);
+  for (int ky = rows.first; ky < rows.last; ++ky) {
+    const T* x = window + (ky * s.dilation_h * s.in_w + columns.first * s.dilation_w) * s.channels;
+    for (int kx = columns.first; kx < columns.last; ++kx) {
+      s0 += x[0];
+      if (C > 1) s1 += x[1];
+      if (C > 2) s2 += x[2];
+      if (C > 3) s3 += x[3];
+      x += s.dilation_w * s.channels;
+    }
+  }
+  y[0] = s0 * scale;
+  if (C > 1) y[1] = s1 * scale;
+  if (C > 2) y[2] = s2 * scale;
+  if (C > 3) y[3] = s3 * scale;
+}
+
 /// y = average of each window. x: [batch][in_h][in_w][channels]; y: [batch][out_h][out_w][channels], may
 /// overlap x from average_pool2d_lead_x on. Sums run over ky, kx and are multiplied by the rounded reciprocal
 /// of the count.
@@ -152,14 +176,12 @@ TINYTC_INLINE void average_pool2d(const Pool2dShape& s, const T* x, T* y) {
     Range columns = tap_range(ix, s.dilation_w, s.kernel_w, s.in_w);
     const T scale = T(1) / static_cast<T>(average_pool2d_divisor(s, iy, ix));
     const T* window = x + ((pixel / (s.out_w * s.out_h) * s.in_h + iy) * s.in_w + ix) * s.channels;
-    for (int c = 0; c < s.channels; ++c) {
-      T sum = T(0);
-      for (int ky = rows.first; ky < rows.last; ++ky) {
-        for (int kx = columns.first; kx < columns.last; ++kx) {
-          sum += window[(ky * s.dilation_h * s.in_w + kx * s.dilation_w) * s.channels + c];
-        }
-      }
-      y[pixel * s.channels + c] = sum * scale;
+    const int full = s.channels / 4 * 4;
+    for (int c = 0; c < full; c += 4) {
+      average_pool2d_block<4>(s, window + c, rows, columns, scale, y + pixel * s.channels + c);
+    }
+    for (int c = full; c < s.channels; ++c) {
+      average_pool2d_block<1>(s, window + c, rows, columns, scale, y + pixel * s.channels + c);
     }
   }
 }
