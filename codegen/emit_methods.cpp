@@ -137,7 +137,7 @@ std::string randomize_method(const EmitContext& context) {
     if (bound == context.options.initial_bounds.end()) continue;
     for (const Buffer& buffer : context.program.buffers)
       if (buffer.storage == Storage::persistent && buffer.name == name)
-        text += fmt::format("  fill_uniform(ElementwiseShape{{{}}}, random_bits(seed, {}U), -{}, {}, at<float>(persistent_, {}));\n",
+        text += fmt::format("  fill_uniform(ElementwiseShape{{{}}}, random_bits(seed, std::uint32_t{{{}U}}), -{}, {}, at<float>(persistent_, {}));\n",
                             element_count(buffer.type.shape), stream, number_literal(bound->second, DType::f32),
                             number_literal(bound->second, DType::f32), buffer.offset);
   }

@@ -200,6 +200,7 @@ struct OpDef {
   std::vector<int> statistic_inputs = {};  // inputs that training never descends on (running mean and variance)
   // What fusing may do with a node (passes/fuse).
   bool is_addition = false;       // the sum of its two inputs
+  bool selects_maximum = false;   // each element of its output is one of its input's, the largest of some (max pooling)
   bool takes_activation = false;  // its kernel clamps: attributes activation_lo and activation_hi
   int bias_input = -1;            // input that is added to each channel, if its kernel has one
   int residual_input = -1;        // input of the output's shape that is added before the clamp

@@ -2,6 +2,8 @@
 #include "passes/fuse.h"
 
 #include <algorithm>
+#include <array>
+#include <cmath>
 
 #include "compiler/op.h"
 #include "passes/remove_dead.h"
@@ -116,6 +118,26 @@ void simplify(Graph& graph) {
     graph.nodes.push_back(std::move(node));
   }
   remove_dead(graph);
+}
+
+void delay_clamps(Graph& graph) {
+  const Uses uses(graph);
+  for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
+    Node& pool = graph.nodes[n];
+    const int from = pool.op->selects_maximum ? uses.producer(pool.inputs[0]) : -1;
+    if (from < 0 || !uses.is_single(pool.inputs[0]) || pool.outputs.size() != 1) continue;
+    Node& clamp = node_at(graph, from);
+    if (clamp.op->as_clamp == nullptr || !std::isinf(clamp.op->as_clamp(clamp).hi)) continue;
+    // The pool takes the clamp's operand and computes a new value; the clamp stands behind it and computes what the pool did.
+    const Value pooled = graph.value(pool.outputs[0]);
+    Node moved = clamp;
+    moved.inputs[0] = add_value(graph, {pooled.name + "/before_clamp", pooled.type});
+    moved.outputs = pool.outputs;
+    pool.inputs[0] = clamp.inputs[0];
+    pool.outputs = {moved.inputs[0]};
+    std::swap(clamp, pool);
+    graph.nodes[n] = std::move(moved);
+  }
 }
 
 void fuse(Graph& graph) {

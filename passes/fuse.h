@@ -10,6 +10,10 @@ namespace tinytc {
 /// constants, for the folding stage to compute.
 void simplify(Graph& graph);
 
+/// Before differentiation: a ReLU before a max pooling moves behind it. max(relu(x)) = relu(max(x)) exactly, and so are the gradients:
+/// where the maximum is positive both pick the same element, elsewhere both are zero. The larger activation need not be kept then.
+void delay_clamps(Graph& graph);
+
 /// After differentiation and layout: a bias, a residual addition and a clamp are taken into the kernel that computes the value before
 /// them (OpDef::bias_input, residual_input, takes_activation).
 void fuse(Graph& graph);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "passes/fuse.h"
 #include "passes/remove_dead.h"
 
 namespace tinytc {
@@ -42,6 +43,7 @@ std::map<Entry, Graph> make_entries(const Graph& model, const TrainingOptions* t
   if (training == nullptr) return entries;
   Graph step = loss_graph(model);
   enter_training(step, *training);
+  delay_clamps(step);
   const std::vector<ParameterGradient> gradients = add_backward(step);
   if (training->accumulate) {
     add_accumulation(step, gradients);

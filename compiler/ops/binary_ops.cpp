@@ -354,6 +354,7 @@ OpDef where_row() {
 
 OpRows binary_ops() {
   OpDef add = binary_row("Add", Types::numbers, gradient_of_add);
+  add.is_addition = true;
   add.bias_inputs = {0, 1};
   OpRows rows = {add,
                  binary_row("Sub", Types::numbers, gradient_of_sub),

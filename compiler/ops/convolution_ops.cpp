@@ -286,6 +286,37 @@ void gradient_of_conv_transpose(GradientContext& context) {
   context.with_attributes(node.attributes, gradient_of_input_grad);
 }
 
+// --- Folding a scale and shift of the channels into constant weights ---
+
+bool can_absorb_channels(const Graph& graph, const Node& node) {
+  for (std::size_t i = 1; i < std::min<std::size_t>(node.inputs.size(), 3); ++i)
+    if (node.inputs[i] != no_value && graph.value(node.inputs[i]).role != Role::constant) return false;
+  return node.inputs.size() < 4;
+}
+
+/// ConvTranspose has its output channels on axis 1 of the weight; with groups they repeat there.
+bool can_absorb_transposed(const Graph& graph, const Node& node) {
+  return can_absorb_channels(graph, node) && node.attributes.get_int("group", 1) == 1;
+}
+
+template <std::size_t channel_axis>
+void absorb_channels(Graph& graph, Node& node, const ChannelAffine& affine) {
+  const auto emit = [&](const char* op_name, std::vector<ValueId> inputs, Attributes attributes = {}) {
+    return add_node(graph, op_name, std::move(inputs), 1, std::move(attributes), node.location, "folded/" + node.location.node).front();
+  };
+  Shape shape(graph.shape(node.inputs[1]).size(), 1);
+  shape[channel_axis] = graph.shape(affine.scale)[0];
+  node.inputs[1] = emit("Mul", {node.inputs[1], emit("Reshape", {affine.scale}, {{"shape", shape}})});
+  if (node.inputs.size() < 3) node.inputs.resize(3, no_value);
+  node.inputs[2] = node.inputs[2] == no_value ? affine.shift : emit("Add", {emit("Mul", {node.inputs[2], affine.scale}), affine.shift});
+}
+
+/// PyTorch counts axis 1 and the kernel, for ConvTranspose too (torch.nn.init).
+std::int64_t fan_in_of_conv(const Graph& graph, const Node& node) {
+  const Shape& weight = graph.shape(node.inputs[1]);
+  return element_count(weight) / std::max<std::int64_t>(1, weight[0]);
+}
+
 }  // namespace
 
 OpRows convolution_ops() {
@@ -297,7 +328,13 @@ OpRows convolution_ops() {
        .gradient = gradient_of_conv,
        .lower = lower_conv,
        .layout = {.spatial_inputs = {0, 3}, .spatial_outputs = {0}, .needs_channels_last = true},
-       .bias_inputs = {2}},
+       .bias_inputs = {2},
+       .takes_activation = true,
+       .bias_input = 2,
+       .residual_input = 3,
+       .can_absorb_affine = can_absorb_channels,
+       .absorb_affine = absorb_channels<0>,
+       .fan_in = fan_in_of_conv},
       {.name = "ConvTranspose",
        .min_inputs = 2,
        .max_inputs = 3,
@@ -305,7 +342,12 @@ OpRows convolution_ops() {
        .gradient = gradient_of_conv_transpose,
        .lower = lower_conv_transpose,
        .layout = {.spatial_inputs = {0}, .spatial_outputs = {0}, .needs_channels_last = true},
-       .bias_inputs = {2}},
+       .bias_inputs = {2},
+       .takes_activation = true,
+       .bias_input = 2,
+       .can_absorb_affine = can_absorb_transposed,
+       .absorb_affine = absorb_channels<1>,
+       .fan_in = fan_in_of_conv},
       {.name = "ConvInputGrad",
        .min_inputs = 2,
        .max_inputs = 3,

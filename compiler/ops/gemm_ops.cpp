@@ -1,7 +1,8 @@
 // Gemm and MatMul, and their gradients.
 //
 // Internal row MatrixProductGrad(a, b; transA, transB): op(a) op(b) handed to a Sink, for gradients of weights. MatMul takes the
-// attributes transA and transB from gradient rules. Gemm takes activation_lo / activation_hi from the fusing pass.
+// attributes transA and transB from gradient rules, and from the fusing pass an input 2, a bias for each column. Both take activation_lo /
+// activation_hi from the fusing pass.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -142,6 +143,7 @@ std::vector<TensorType> infer_matmul(const TypeContext& context) {
   if (!broadcast_batch(batch_of(a), batch_of(b), output)) context.fail("the leading dimensions do not broadcast");
   if (context.shape(0).size() > 1) output.push_back(left.rows);
   if (context.shape(1).size() > 1) output.push_back(right.columns);
+  if (context.has_input(2)) rules::require_shape(context, 2, {right.columns}, "the bias");
   return {{context.input(0).dtype, output}};
 }
 
@@ -187,10 +189,11 @@ GemmShape matmul_shape(const LowerContext& context) {
 
 void lower_matmul(LowerContext& context) {
   const DType dtype = context.input_type(0).dtype;
-  const GemmShape s = matmul_shape(context);
+  GemmShape s = matmul_shape(context);
+  s.c_column = context.has_input(2) ? 1 : 0;
   context.call(header, "gemm",
                {shape_argument("GemmShape", s), context.number(1, dtype), context.in(0), context.in(1), context.number(1, dtype),
-                rules::null_pointer(dtype), activation_argument(context, dtype), context.out()},
+                context.in(2), activation_argument(context, dtype), context.out()},
                gemm_macs(s));
 }
 
@@ -242,12 +245,64 @@ void lower_product(LowerContext& context) {
   context.call(header, "gemm_grad", {shape_argument("GemmShape", s), context.in(0), context.in(1), context.sink()}, gemm_macs(s));
 }
 
+// --- Folding a scale and shift of the columns into constant weights ---
+
+bool is_constant(const Graph& graph, const Node& node, std::size_t input) {
+  return input >= node.inputs.size() || node.inputs[input] == no_value || graph.value(node.inputs[input]).role == Role::constant;
+}
+
+bool can_absorb_columns(const Graph& graph, const Node& node) {
+  return is_constant(graph, node, 1) && is_constant(graph, node, 2) && node.attributes.get_float("beta", 1) == 1 &&
+         graph.shape(node.inputs[1]).size() == 2;
+}
+
+void absorb_columns(Graph& graph, Node& node, const ChannelAffine& affine) {
+  const auto emit = [&](const char* op_name, std::vector<ValueId> inputs, Attributes attributes = {}) {
+    return add_node(graph, op_name, std::move(inputs), 1, std::move(attributes), node.location, "folded/" + node.location.node).front();
+  };
+  ValueId scale = affine.scale;
+  if (flag(node.attributes, "transB")) scale = emit("Reshape", {scale}, {{"shape", Shape{graph.shape(scale)[0], 1}}});
+  node.inputs[1] = emit("Mul", {node.inputs[1], scale});
+  if (node.inputs.size() < 3) node.inputs.resize(3, no_value);
+  node.inputs[2] = node.inputs[2] == no_value ? affine.shift : emit("Add", {emit("Mul", {node.inputs[2], affine.scale}), affine.shift});
+}
+
+std::int64_t fan_in_of_gemm(const Graph& graph, const Node& node) {
+  return graph.shape(node.inputs[1])[flag(node.attributes, "transB") ? 1 : 0];
+}
+
+std::int64_t fan_in_of_matmul(const Graph& graph, const Node& node) {
+  const Shape& weight = graph.shape(node.inputs[1]);
+  return weight.size() == 2 ? weight[0] : 0;
+}
+
 }  // namespace
 
 OpRows gemm_ops() {
   return {
-      {.name = "Gemm", .min_inputs = 2, .max_inputs = 3, .infer = infer_gemm, .gradient = gradient_of_gemm, .lower = lower_gemm, .bias_inputs = {2}},
-      {.name = "MatMul", .min_inputs = 2, .max_inputs = 2, .infer = infer_matmul, .gradient = gradient_of_matmul, .lower = lower_matmul},
+      {.name = "Gemm",
+       .min_inputs = 2,
+       .max_inputs = 3,
+       .infer = infer_gemm,
+       .gradient = gradient_of_gemm,
+       .lower = lower_gemm,
+       .bias_inputs = {2},
+       .takes_activation = true,
+       .bias_input = 2,
+       .can_absorb_affine = can_absorb_columns,
+       .absorb_affine = absorb_columns,
+       .fan_in = fan_in_of_gemm},
+      {.name = "MatMul",
+       .min_inputs = 2,
+       .max_inputs = 3,
+       .infer = infer_matmul,
+       .gradient = gradient_of_matmul,
+       .lower = lower_matmul,
+       .takes_activation = true,
+       .bias_input = 2,
+       .can_absorb_affine = can_absorb_columns,
+       .absorb_affine = absorb_columns,
+       .fan_in = fan_in_of_matmul},
       {.name = "MatrixProductGrad",
        .min_inputs = 2,
        .max_inputs = 2,

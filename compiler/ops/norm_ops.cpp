@@ -217,8 +217,23 @@ OpDef channel_sum_row() {
   return row;
 }
 
+/// The inference form as a scale and a shift of each channel, computed from its constants.
+std::optional<ChannelAffine> affine_of_batch_norm(Graph& graph, const Node& node) {
+  for (std::size_t i = 1; i < 5; ++i)
+    if (graph.value(node.inputs[i]).role != Role::constant) return std::nullopt;
+  const auto emit = [&](const char* op_name, std::vector<ValueId> inputs) {
+    return add_node(graph, op_name, std::move(inputs), 1, {}, node.location, "folded/" + node.location.node).front();
+  };
+  const DType dtype = graph.type(node.inputs[1]).dtype;
+  const ValueId epsilon = add_constant(graph, "epsilon", dtype, {}, {node.attributes.get_float("epsilon", 1e-5)});
+  const ValueId deviation = emit("Sqrt", {emit("Add", {node.inputs[4], epsilon})});
+  const ValueId scale = emit("Div", {node.inputs[1], deviation});
+  return ChannelAffine{scale, emit("Sub", {node.inputs[2], emit("Mul", {node.inputs[3], scale})})};
+}
+
 OpRows batch_norm_rows() {
   OpDef inference{.name = "BatchNormalization", .min_inputs = 5, .max_inputs = 5};
+  inference.channel_affine = affine_of_batch_norm;
   inference.infer = infer_batch_norm;
   inference.gradient = gradient_of_batch_norm;
   inference.lower = lower_batch_norm;
@@ -379,6 +394,7 @@ OpDef layer_norm_row() {
   row.bias_inputs = {2};
   return row;
 }
+
 
 }  // namespace
 

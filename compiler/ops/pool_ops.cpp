@@ -142,13 +142,20 @@ OpRows pool_ops() {
   const LayoutRule max_layout{.spatial_inputs = {0}, .spatial_outputs = {0, 2}, .needs_channels_last = true};
   const LayoutRule average_layout{.spatial_inputs = {0}, .spatial_outputs = {0}, .needs_channels_last = true};
   return {
-      {.name = "MaxPool", .max_outputs = 3, .infer = infer_pool, .gradient = gradient_of_max_pool, .lower = lower_max_pool, .layout = max_layout},
+      {.name = "MaxPool",
+       .max_outputs = 3,
+       .infer = infer_pool,
+       .gradient = gradient_of_max_pool,
+       .lower = lower_max_pool,
+       .layout = max_layout,
+       .selects_maximum = true},
       {.name = "GlobalMaxPool",
        .max_outputs = 3,
        .infer = as_global(infer_pool),
        .gradient = gradient_of_global<gradient_of_max_pool>,
        .lower = lower_global<lower_max_pool>,
-       .layout = max_layout},
+       .layout = max_layout,
+       .selects_maximum = true},
       {.name = "MaxPoolGrad",
        .min_inputs = 2,
        .max_inputs = 2,

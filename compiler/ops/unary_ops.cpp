@@ -162,6 +162,11 @@ OpDef unary_row(const Function& function) {
   row.lower = [function](LowerContext& context) { lower_unary(context, function); };
   row.layout.elementwise = true;
   if (function.name == "Clip") row.constant_operands = {{1, "min", true, false}, {2, "max", true, false}};
+  if (function.name == "Relu") row.as_clamp = [](const Node&) { return Clamp{0, infinity}; };
+  if (function.name == "Clip")
+    row.as_clamp = [](const Node& node) {
+      return Clamp{node.attributes.get_float("min", -infinity), node.attributes.get_float("max", infinity)};
+    };
   return row;
 }
 
