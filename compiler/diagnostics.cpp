@@ -7,7 +7,16 @@ namespace tinytc {
 
 namespace {
 
-/// Length in bytes of the valid UTF-8 sequence that starts at text[i]; 0 if there is none.
+/// Characters that reorder or break the text around them: C1 controls, marks of writing direction, line and
+/// paragraph separators. `lead` and `rest` are the first byte and the number that the following bytes carry.
+bool misleads(unsigned char lead, unsigned rest) {
+  if (lead == 0xC2) return rest < 0x20;   // U+0080..U+009F
+  if (lead == 0xD8) return rest == 0x1C;  // U+061C
+  if (lead != 0xE2) return false;         // U+2000.. follow
+  return rest == 0x0E || rest == 0x0F || (rest >= 0x28 && rest <= 0x2E) || (rest >= 0x66 && rest <= 0x69);
+}
+
+/// Length in bytes of the valid and harmless UTF-8 sequence that starts at text[i]; 0 if there is none.
 std::size_t utf8_length(const std::string& text, std::size_t i) {
   const auto lead = static_cast<unsigned char>(text[i]);
   std::size_t length = 0;
@@ -16,9 +25,13 @@ std::size_t utf8_length(const std::string& text, std::size_t i) {
   if (lead >= 0xE0 && lead < 0xF0) length = 3;
   if (lead >= 0xF0 && lead < 0xF5) length = 4;
   if (length == 0 || i + length > text.size()) return 0;
-  for (std::size_t k = 1; k < length; ++k)
-    if ((static_cast<unsigned char>(text[i + k]) & 0xC0) != 0x80) return 0;
-  return length;
+  unsigned rest = 0;
+  for (std::size_t k = 1; k < length; ++k) {
+    const auto byte = static_cast<unsigned char>(text[i + k]);
+    if ((byte & 0xC0) != 0x80) return 0;
+    rest = rest << 6 | (byte & 0x3FU);
+  }
+  return misleads(lead, rest) ? 0 : length;
 }
 
 }  // namespace
@@ -50,8 +63,8 @@ std::string describe(const Location& location) {
   return out + fmt::format(" ({}, #{})", printable(location.op), location.index);
 }
 
-std::string node_message(const Location& location, const std::string& message, const std::vector<std::string>& details,
-                         const std::string& hint) {
+std::string node_message(const Location& location, const std::string& message,
+                         const std::vector<std::string>& details, const std::string& hint) {
   std::string out = fmt::format("{}: {}", describe(location), message);
   for (const std::string& detail : details) out += "\n  " + detail;
   if (!hint.empty()) out += "\n  hint: " + hint;

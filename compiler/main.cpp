@@ -99,7 +99,9 @@ void compile(const Options& options) {
   emit.arms = slice_arms(clang_config(target));
   const EmittedModel emitted = emit_model(program, emit);
 
-  std::filesystem::create_directories(options.out);
+  std::error_code error;
+  std::filesystem::create_directories(options.out, error);
+  if (error) throw UserError(fmt::format("{}: cannot be created: {}", options.out.string(), error.message()));
   write_file(options.out / (options.name + ".h"), emitted.header);
   write_file(options.out / (options.name + ".cpp"), emitted.source);
   if (!options.quiet)
