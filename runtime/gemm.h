@@ -8,6 +8,7 @@
 
 #include "runtime/activation.h"
 #include "runtime/base.h"
+#include "runtime/sinks.h"
 #include "runtime/tile.h"
 #include "runtime/tile_block.h"
 
@@ -230,26 +231,48 @@ TINYTC_INLINE void gemm(const GemmShape& s, T alpha, const T* a, const T* b, T b
   }
 }
 
+/// What a row's factor of an outer product is multiplied by before its columns: nothing, but plain SGD takes
+/// its learning rate along, one multiplication a row instead of one a weight (dy * rate * x is rounded in
+/// another order than rate * (dy * x)).
+template <typename T, typename Sink>
+TINYTC_INLINE T gemm_outer_factor(const Sink&, T a) {
+  return a;
+}
+template <typename T>
+TINYTC_INLINE T gemm_outer_factor(const Sgd<T>& sink, T a) {
+  return sink.weight_decay == 0 ? rounded(a * -sink.learning_rate) : a;
+}
+
+/// Hands one element of an outer product to the sink; factor: from gemm_outer_factor.
+template <typename T, typename Sink>
+TINYTC_INLINE void gemm_outer_element(const Sink& sink, int index, T factor, T b) {
+  sink(index, rounded(factor * b));
+}
+template <typename T>
+TINYTC_INLINE void gemm_outer_element(const Sgd<T>& sink, int index, T factor, T b) {
+  if (sink.weight_decay == 0) {
+    sink.w[index] = mul_add(sink.w[index], factor, b);
+  } else {
+    sink(index, rounded(factor * b));
+  }
+}
+
 /// Four columns of one row of an outer product.
 template <typename T, typename Sink>
-TINYTC_INLINE void gemm_outer_row(T a, T b0, T b1, T b2, T b3, int index, const Sink& sink) {
-  const T p0 = rounded(a * b0);
-  const T p1 = rounded(a * b1);
-  const T p2 = rounded(a * b2);
-  const T p3 = rounded(a * b3);
-  sink(index, p0);
-  sink(index + 1, p1);
-  sink(index + 2, p2);
-  sink(index + 3, p3);
+TINYTC_INLINE void gemm_outer_row(T factor, T b0, T b1, T b2, T b3, int index, const Sink& sink) {
+  gemm_outer_element(sink, index, factor, b0);
+  gemm_outer_element(sink, index + 1, factor, b1);
+  gemm_outer_element(sink, index + 2, factor, b2);
+  gemm_outer_element(sink, index + 3, factor, b3);
 }
 
 /// R rows of an outer product: four columns at a time, loaded once for all rows.
 template <int R, typename T, typename Sink>
 TINYTC_INLINE void gemm_outer_rows(const GemmShape& s, const T* a, const T* b, int first, const Sink& sink) {
-  const T a0 = a[0];
-  const T a1 = R > 1 ? a[s.a_row] : T(0);
-  const T a2 = R > 2 ? a[2 * s.a_row] : T(0);
-  const T a3 = R > 3 ? a[3 * s.a_row] : T(0);
+  const T a0 = gemm_outer_factor(sink, a[0]);
+  const T a1 = R > 1 ? gemm_outer_factor(sink, a[s.a_row]) : T(0);
+  const T a2 = R > 2 ? gemm_outer_factor(sink, a[2 * s.a_row]) : T(0);
+  const T a3 = R > 3 ? gemm_outer_factor(sink, a[3 * s.a_row]) : T(0);
   const int full = s.n / 4 * 4;
   for (int column = 0; column < full; column += 4) {
     const T b0 = b[0];
@@ -263,10 +286,10 @@ TINYTC_INLINE void gemm_outer_rows(const GemmShape& s, const T* a, const T* b, i
     b += 4 * s.b_column;
   }
   for (int column = full; column < s.n; ++column) {
-    sink(first + column, rounded(a0 * b[0]));
-    if (R > 1) sink(first + s.n + column, rounded(a1 * b[0]));
-    if (R > 2) sink(first + 2 * s.n + column, rounded(a2 * b[0]));
-    if (R > 3) sink(first + 3 * s.n + column, rounded(a3 * b[0]));
+    gemm_outer_element(sink, first + column, a0, b[0]);
+    if (R > 1) gemm_outer_element(sink, first + s.n + column, a1, b[0]);
+    if (R > 2) gemm_outer_element(sink, first + 2 * s.n + column, a2, b[0]);
+    if (R > 3) gemm_outer_element(sink, first + 3 * s.n + column, a3, b[0]);
     b += s.b_column;
   }
 }

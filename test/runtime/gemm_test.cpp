@@ -109,6 +109,20 @@ TEST_CASE("gemm and gemm_grad equal their definition on random shapes") {
   }
 }
 
+TEST_CASE("an outer product updates weights at once by SGD") {
+  const GemmShape s{7, 9, 1, 1, 1, 9, 1, 0, 0, 0, {}, {}, {}};
+  Random random(3);
+  const auto a = random.tensor<double>(7), b = random.tensor<double>(9), start = random.tensor<double>(63);
+  for (const double decay : {0.0, 0.25}) {
+    auto w = start;
+    gemm_grad(s, a.data(), b.data(), Sgd<double>{w.data(), 0.5, decay});
+    for (int i = 0; i < 63; ++i) {
+      // Three roundings of values below 2.
+      REQUIRE(w[i] == Approx(start[i] - 0.5 * (a[i / 9] * b[i % 9] + decay * start[i])).margin(1e-15));
+    }
+  }
+}
+
 TEST_CASE("gemm writes over its own addend") {
   const GemmShape s{3, 5, 2, 2, 1, 5, 1, 5, 1, 0, {}, {}, {}};
   Random random(2);
