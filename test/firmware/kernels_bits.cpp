@@ -198,31 +198,31 @@ TINYTC_NOINLINE void pools() {
 }  // namespace
 
 int main() {
-  for (int i = 0; i < 60; ++i) {
+  for (int i = 0; i < 40; ++i) {
     fill_all();
     forward(conv_shape());
     add_to_crc(y);
   }
   finish("conv2d");
-  for (int i = 0; i < 60; ++i) {
+  for (int i = 0; i < 40; ++i) {
     fill_all();
     input_grad(conv_shape());
     add_to_crc(x);
   }
   finish("conv2d_input_grad");
-  for (int i = 0; i < 60; ++i) {
+  for (int i = 0; i < 40; ++i) {
     fill_all();
     weight_grad(conv_shape());
     add_to_crc(w);
   }
   finish("conv2d_weight_grad");
-  for (int i = 0; i < 60; ++i) {
+  for (int i = 0; i < 40; ++i) {
     fill_all();
     depthwise(depthwise_shape());
     add_to_crc(w);
   }
   finish("depthwise_conv2d");
-  for (int i = 0; i < 60; ++i) {
+  for (int i = 0; i < 40; ++i) {
     fill_all();
     product(gemm_shape());
     add_to_crc(y);
