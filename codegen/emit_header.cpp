@@ -16,32 +16,44 @@ std::string shape_list(const Program& program, BufferId id) {
   return fmt::format("{{{}}}", fmt::join(program.buffer(id).type.shape, ", "));
 }
 
-std::string info_struct(const EmitContext& context) {
+/// One static constexpr member of Info; `before`: a comment line above it.
+struct InfoConstant {
+  std::string type, name, extent, value, before;
+};
+
+std::vector<InfoConstant> info_constants(const EmitContext& context) {
   const EmitOptions& options = context.options;
   const Ports& ports = model_ports(context);
+  std::vector<InfoConstant> list;
+  const auto bytes = [&](const std::string& name, std::int64_t value) { list.push_back({"std::size_t", name, "", std::to_string(value), ""}); };
+  for (const auto& [kind, ports_of_kind] : {std::pair{"input", &ports.inputs}, std::pair{"output", &ports.outputs}})
+    for (const PortText& port : *ports_of_kind) {
+      const Buffer& buffer = context.program.buffer(port.buffer);
+      const std::string base = accessor_name(kind, *ports_of_kind, port);
+      bytes(base + "_elements", port.elements);
+      list.back().before = comment(fmt::format("{} '{}': {}, in the layout of the ONNX graph", kind, buffer.name, describe(buffer.type)));
+      bytes(base + "_rank", static_cast<std::int64_t>(buffer.type.shape.size()));
+      if (!buffer.type.shape.empty())
+        list.push_back({"std::int32_t", base + "_shape", fmt::format("[{}]", buffer.type.shape.size()), shape_list(context.program, port.buffer), ""});
+    }
+  bytes("arena_bytes", context.program.arena_bytes);
+  bytes("persistent_bytes", context.program.persistent_bytes);
+  bytes("checkpoint_bytes", checkpoint_bytes(context.program, options));
+  list.push_back({"std::uint64_t", "model_hash", "", fmt::format("0x{:016X}ULL", options.model_hash), ""});
+  list.push_back({"const char*", "name", "", string_literal(options.name), ""});
+  list.push_back({"const char*", "target", "", string_literal(options.target), ""});
+  list.push_back({"const char*", "tinytc_version", "", string_literal(options.version), ""});
+  return list;
+}
+
+std::string info_struct(const EmitContext& context) {
   std::string text =
       "/// Facts about the model; sizes in bytes unless they say elements.\n"
       "struct Info {\n";
-  const auto constant = [&](const std::string& type, const std::string& name, const std::string& value) {
-    text += fmt::format("  static constexpr {} {} = {};\n", type, name, value);
-  };
-  for (const auto& [kind, list] : {std::pair{"input", &ports.inputs}, std::pair{"output", &ports.outputs}})
-    for (const PortText& port : *list) {
-      const TensorType& type = context.program.buffer(port.buffer).type;
-      text += fmt::format("  {}\n", comment(fmt::format("{} '{}': {}, in the layout of the ONNX graph", kind,
-                                                        context.program.buffer(port.buffer).name, describe(type))));
-      const std::string base = accessor_name(kind, *list, port);
-      constant("std::size_t", base + "_elements", std::to_string(port.elements));
-      constant("std::size_t", base + "_rank", std::to_string(type.shape.size()));
-      if (!type.shape.empty()) constant("std::int32_t", fmt::format("{}_shape[{}]", base, type.shape.size()), shape_list(context.program, port.buffer));
-    }
-  constant("std::size_t", "arena_bytes", std::to_string(context.program.arena_bytes));
-  constant("std::size_t", "persistent_bytes", std::to_string(context.program.persistent_bytes));
-  constant("std::size_t", "checkpoint_bytes", std::to_string(checkpoint_bytes(context.program, options)));
-  constant("std::uint64_t", "model_hash", fmt::format("0x{:016X}ULL", options.model_hash));
-  constant("const char*", "name", string_literal(options.name));
-  constant("const char*", "target", string_literal(options.target));
-  constant("const char*", "tinytc_version", string_literal(options.version));
+  for (const InfoConstant& constant : info_constants(context)) {
+    if (!constant.before.empty()) text += "  " + constant.before + "\n";
+    text += fmt::format("  static constexpr {} {}{} = {};\n", constant.type, constant.name, constant.extent, constant.value);
+  }
   return text + "};\n";
 }
 
@@ -134,6 +146,13 @@ std::string parameters_of(const EmitContext& context, Entry entry) {
 
 std::string accessor_name(const std::string& kind, const std::vector<PortText>& ports, const PortText& port) {
   return ports.size() == 1 ? kind : kind + "_" + port.name;
+}
+
+std::string emit_info_definitions(const EmitContext& context) {
+  std::string text = "#if __cplusplus < 201703L  // later standards make them inline\n";
+  for (const InfoConstant& constant : info_constants(context))
+    text += fmt::format("constexpr {} Info::{}{};\n", constant.type, constant.name, constant.extent);
+  return text + "#endif\n\n";
 }
 
 bool has_entry(const EmitContext& context, Entry entry) { return context.program.calls.count(entry) != 0; }

@@ -147,7 +147,7 @@ std::string randomize_method(const EmitContext& context) {
 }  // namespace
 
 std::string emit_methods(const EmitContext& context) {
-  std::string text = init_method(context) + accessors(context) + predict_methods(context);
+  std::string text = emit_info_definitions(context) + init_method(context) + accessors(context) + predict_methods(context);
   for (Entry entry : {Entry::evaluate, Entry::train_step, Entry::accumulate})
     if (has_entry(context, entry)) text += loss_call(context, entry);
   if (has_entry(context, Entry::apply)) text += apply_call(context);

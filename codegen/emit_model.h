@@ -71,6 +71,8 @@ struct EmitContext {
 };
 
 std::string emit_header(const EmitContext& context);
+/// Definitions of Info's members, which C++14 wants outside the class.
+std::string emit_info_definitions(const EmitContext& context);
 std::string emit_methods(const EmitContext& context);
 std::string emit_checkpoint(const EmitContext& context);
 std::string emit_c_wrappers(const EmitContext& context);

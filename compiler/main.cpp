@@ -7,6 +7,7 @@
 
 #include "codegen/emit_model.h"
 #include "codegen/execute.h"
+#include "codegen/self_test.h"
 #include "compiler/checkpoint_facts.h"
 #include "compiler/lower.h"
 #include "compiler/options.h"
@@ -96,6 +97,7 @@ void compile(const Options& options) {
   emit.checkpoint_order = checkpoint.order;
   emit.calls_yield = options.calls_yield;
   emit.initial_bounds = initial_bounds(model);
+  if (options.self_test) emit.self_tests = make_self_tests(entries.at(Entry::predict), 2);
   emit.arms = slice_arms(clang_config(target));
   const EmittedModel emitted = emit_model(program, emit);
 
