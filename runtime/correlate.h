@@ -2,9 +2,9 @@
 // weights.
 //
 // Packed weights: blocks of four output channels, each [kernel_h][kernel_w][run][4], then the remaining
-// channels one by one, each [kernel_h][kernel_w][run]. Every output is bias + sum over ky, kx, channel in this
-// order, taps outside the image left out, then residual, then activation. An image of outputs is cut into
-// tiles of four pixels where all their taps lie inside along the tile's direction, and single pixels
+// channels one by one, each [kernel_h][kernel_w][run]. Every output is bias + sum over ky, kx, channel in
+// this order, taps outside the image left out, then residual, then activation. An image of outputs is cut
+// into tiles of four pixels where all their taps lie inside along the tile's direction, and single pixels
 // elsewhere, so the inner loop tests nothing.
 //
 // Local aggregates are deliberately not const: GCC does not split a const one into registers, and then no
@@ -200,11 +200,11 @@ TINYTC_INLINE void correlate(const Correlation& g, const T* x, const T* w, const
         const int at = image * g.y_image + oy * g.y_row + ox * g.y_pixel;
         const T* r = residual != nullptr ? residual + at : nullptr;
         Range columns = tap_range(ix, g.dilation_w, g.kernel_w, g.x_width);
-        if (upright && tile_is_four(tiling.rows, line)) {
-          correlate_pixels<4>(g, pixel, x_image, iy, ix, Range{0, g.kernel_h}, columns, w, bias, r,
-                              activation, y + at);
-        } else if (!upright && tile_is_four(tiling.columns, tile)) {
-          correlate_pixels<4>(g, pixel, x_image, iy, ix, rows, Range{0, g.kernel_w}, w, bias, r, activation,
+        if (tile_is_four(upright ? tiling.rows : tiling.columns, upright ? line : tile)) {
+          // Along the tile all taps lie inside; said so that the constant is seen.
+          Range all_rows = upright ? Range{0, g.kernel_h} : rows;
+          Range all_columns = upright ? columns : Range{0, g.kernel_w};
+          correlate_pixels<4>(g, pixel, x_image, iy, ix, all_rows, all_columns, w, bias, r, activation,
                               y + at);
         } else {
           correlate_pixels<1>(g, pixel, x_image, iy, ix, rows, columns, w, bias, r, activation, y + at);

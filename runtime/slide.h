@@ -112,24 +112,37 @@ TINYTC_INLINE void slide_store_tail(T s1, T s2, T s3, int skip, const T* residua
   tile_store<1>(s3, s3, s3, s3, residual != nullptr ? residual + 3 : nullptr, activation, y + 3);
 }
 
-/// The channels that fill no block of four: the last four channels once more, of which only the new ones are
-/// stored.
+/// Finishes the channels skip .. 3 of a tile of P pixels x 4 channels.
 template <int P, typename T>
-TINYTC_INLINE void slide_tail(const Sliding& g, const DepthwiseTaps& taps, PixelStrides pixel, const T* x,
-                              const T* w, const T* bias, const T* residual, const Activation<T>& activation,
-                              T* y) {
-  const int o = g.channels - 4;
-  const int skip = 4 - g.channels % 4;
-  T sum[16];
-  slide_sums<SlideTile::channels, P, 4>(sum, g, taps, pixel.x, x + o, w + o * g.w_channel,
-                                        bias != nullptr ? bias + o : nullptr);
-  const T* r = residual != nullptr ? residual + o : nullptr;
+TINYTC_INLINE void slide_finish(const T (&sum)[16], int skip, PixelStrides pixel, const T* residual,
+                                const Activation<T>& activation, T* y) {
+  if (skip == 0) {
+    tile_finish<P, 4>(sum, residual, activation, y, pixel.y);
+    return;
+  }
   const int step = residual != nullptr ? pixel.y : 0;
-  slide_store_tail(sum[1], sum[2], sum[3], skip, r, activation, y + o);
+  slide_store_tail(sum[1], sum[2], sum[3], skip, residual, activation, y);
   if (P > 1) {
-    slide_store_tail(sum[5], sum[6], sum[7], skip, r + step, activation, y + o + pixel.y);
-    slide_store_tail(sum[9], sum[10], sum[11], skip, r + 2 * step, activation, y + o + 2 * pixel.y);
-    slide_store_tail(sum[13], sum[14], sum[15], skip, r + 3 * step, activation, y + o + 3 * pixel.y);
+    slide_store_tail(sum[5], sum[6], sum[7], skip, residual + step, activation, y + pixel.y);
+    slide_store_tail(sum[9], sum[10], sum[11], skip, residual + 2 * step, activation, y + 2 * pixel.y);
+    slide_store_tail(sum[13], sum[14], sum[15], skip, residual + 3 * step, activation, y + 3 * pixel.y);
+  }
+}
+
+/// Channels first .. of P pixels in blocks of four. Where they fill no block, the last block is the last four
+/// channels, of which only the new ones are stored.
+template <int P, typename T>
+TINYTC_INLINE void slide_fours(const Sliding& g, int first, const DepthwiseTaps& taps, PixelStrides pixel,
+                               const T* x, const T* w, const T* bias, const T* residual,
+                               const Activation<T>& activation, T* y) {
+  const bool tail = g.channels % 4 != 0;
+  for (int c = first; c < g.channels; c += 4) {
+    const int o = tail ? min_of(c, g.channels - 4) : c;
+    T sum[16];
+    slide_sums<SlideTile::channels, P, 4>(sum, g, taps, pixel.x, x + o, w + o * g.w_channel,
+                                          bias != nullptr ? bias + o : nullptr);
+    slide_finish<P>(sum, tail ? c - o : 0, pixel, residual != nullptr ? residual + o : nullptr, activation,
+                    y + o);
   }
 }
 
@@ -148,17 +161,15 @@ TINYTC_INLINE void slide_pixels(const Sliding& g, const DepthwiseTaps& taps, Pix
     }
     return;
   }
+  if (g.channels < 4) {
+    slide_blocks<SlideTile::shared, P, 1>(g, 0, g.channels, taps, pixel, x, w, bias, residual, activation, y);
+    return;
+  }
   const int wide = P == 1 ? g.channels / 16 * 16 : 0;
-  const int full = g.channels / 4 * 4;
   if (P == 1) {
     slide_blocks<SlideTile::wide, 1, 16>(g, 0, wide, taps, pixel, x, w, bias, residual, activation, y);
   }
-  slide_blocks<SlideTile::channels, P, 4>(g, wide, full, taps, pixel, x, w, bias, residual, activation, y);
-  if (g.channels < 4) {
-    slide_blocks<SlideTile::shared, P, 1>(g, 0, g.channels, taps, pixel, x, w, bias, residual, activation, y);
-  } else if (full < g.channels) {
-    slide_tail<P>(g, taps, pixel, x, w, bias, residual, activation, y);
-  }
+  slide_fours<P>(g, wide, taps, pixel, x, w, bias, residual, activation, y);
 }
 
 /// The whole sliding, tile by tile in order of image, row, column.
