@@ -2,23 +2,24 @@
 #include <fmt/format.h>
 
 #include <cstdio>
-#include <fstream>
 #include <iostream>
 
 #include "codegen/emit_model.h"
 #include "codegen/execute.h"
+#include "codegen/inspect.h"
 #include "codegen/self_test.h"
 #include "compiler/checkpoint_facts.h"
 #include "compiler/lower.h"
 #include "compiler/options.h"
+#include "compiler/report.h"
 #include "compiler/tracer.h"
+#include "compiler/write_files.h"
 #include "passes/add_loss.h"
 #include "passes/choose_layout.h"
 #include "passes/fold.h"
 #include "passes/fuse.h"
 #include "passes/make_entries.h"
-#include "passes/order_calls.h"
-#include "passes/plan_memory.h"
+#include "passes/order_and_plan.h"
 #include "passes/select_trained.h"
 #include "targets/target.h"
 
@@ -43,11 +44,9 @@ TargetConfig clang_config(const Target& target) {
   return config;
 }
 
-void write_file(const std::filesystem::path& path, const std::string& text) {
-  std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  file << text;
-  file.close();
-  if (!file) throw UserError(fmt::format("{}: cannot be written", path.string()));
+/// Memory that the model may take: what the user says, else all that the target has. Bytes.
+std::int64_t limit(const std::optional<std::int64_t>& option, const std::vector<MemoryRegion>& regions) {
+  return option ? std::min(*option, main_size(regions)) : main_size(regions);
 }
 
 void compile(const Options& options) {
@@ -83,8 +82,8 @@ void compile(const Options& options) {
     lower(graph, entry, program);
   }
   tracer.stage("lower", program);
-  order_calls(program, options.planner_effort);
-  const MemoryPlan plan = plan_memory(program, options.planner_effort);
+  const std::int64_t ram_limit = limit(options.ram, target.ram), flash_limit = limit(options.flash, target.flash);
+  const MemoryPlan plan = order_and_plan(program, options.planner_effort, ram_limit);
   tracer.stage("plan", program);
 
   EmitOptions emit;
@@ -100,15 +99,14 @@ void compile(const Options& options) {
   if (options.self_test) emit.self_tests = make_self_tests(entries.at(Entry::predict), 2);
   emit.arms = slice_arms(clang_config(target));
   const EmittedModel emitted = emit_model(program, emit);
+  const CodeFigures code = inspect(emitted, emit, target, clang_config(target));
 
-  std::error_code error;
-  std::filesystem::create_directories(options.out, error);
-  if (error) throw UserError(fmt::format("{}: cannot be created: {}", options.out.string(), error.message()));
-  write_file(options.out / (options.name + ".h"), emitted.header);
-  write_file(options.out / (options.name + ".cpp"), emitted.source);
-  if (!options.quiet)
-    fmt::print("{}: arena {} B, persistent {} B, constants {} B\n", options.name, program.arena_bytes, program.persistent_bytes,
-               emitted.table_bytes);
+  const Report report = make_report({program, plan, target, emitted.call_names, version, emit.model_file, emitted.table_bytes, code, ram_limit, flash_limit});
+  check_fits(report);
+  write_files(options.out, {{options.name + ".h", emitted.header},
+                            {options.name + ".cpp", emitted.source},
+                            {options.name + ".report.json", report_json(report)}});
+  if (!options.quiet) fmt::print("{}", report_table(report));
 }
 
 int run(int argc, char** argv) {

@@ -1,0 +1,28 @@
+// Estimates what a kernel call costs, without running it.
+//
+// The model: cycles = call + per_mac * multiply-accumulates + per_element * elements, with three numbers a kernel (and, where it matters,
+// a functor or optimizer), in Cortex-M4F cycles at zero wait states. They were fitted to scripts/emulate --profile of the benchmark and example models,
+// -O2; docs/report.md states how good it is. Other cores scale the sum by a factor of their class.
+#pragma once
+
+#include "compiler/program.h"
+#include "targets/target.h"
+
+namespace tinytc {
+
+/// Cycles of one call on a Cortex-M4F whose memories have no wait states. At least 1.
+double m4f_cycles(const Program& program, const KernelCall& call);
+
+/// What a cycle of the Cortex-M4F model takes on this target's core, and where the figure comes from. Nothing for cores that
+/// nobody has a figure for.
+struct CoreFactor {
+  double factor = 1;
+  std::string source;
+};
+std::optional<CoreFactor> core_factor(const Target& target);
+
+/// Elements that the model counts: of the largest buffer that the call reads or writes; for kernels with multiply-accumulates, of those
+/// that it writes.
+std::int64_t cost_elements(const Program& program, const KernelCall& call);
+
+}  // namespace tinytc
