@@ -18,6 +18,7 @@
 #include "passes/choose_layout.h"
 #include "passes/fold.h"
 #include "passes/fuse.h"
+#include "passes/keep_statistics.h"
 #include "passes/make_entries.h"
 #include "passes/order_and_plan.h"
 #include "passes/select_trained.h"
@@ -56,6 +57,7 @@ void compile(const Options& options) {
   Graph model = import_onnx(options.model, options.import);
   tracer.stage("import", model);
   select_trained(model, options.train.value_or("none"));
+  if (options.train && options.batch_norm == BatchNormMode::train) keep_statistics(model);
   if (!options.loss.empty()) add_loss(model, options.loss);
   tracer.stage("loss", model);
   const std::uint64_t model_hash = hash_of(model);

@@ -173,7 +173,8 @@ bool exponent_is(const Graph& graph, const Node& node, double number) {
 
 std::vector<TensorType> infer_pow(const TypeContext& context) {
   if (context.input(0).dtype == DType::boolean) context.fail("input 0 is bool, must be numbers");
-  if (exponent_of(context.graph, context.node).role != Role::constant) require_same_dtype(context, 0, 1);
+  const bool is_constant = exponent_of(context.graph, context.node).role == Role::constant;
+  if (!is_constant && !is_float(context.input(0).dtype)) require_same_dtype(context, 0, 1);
   const Shape shape = broadcast_inputs(context, 0, 2);
   return {{context.input(0).dtype, shape}};
 }
@@ -185,7 +186,12 @@ void lower_pow(LowerContext& context) {
   const BroadcastShape shape =
       broadcast_shape(context.input_shape(0), context.input_shape(1), context.output_shape());
   Argument exponent = context.in(1);
-  if (context.input_type(1).dtype != dtype) {
+  if (context.input_type(1).dtype != dtype && !context.is_constant(1)) {
+    const ElementwiseShape count{to_int(element_count(context.input_shape(1)))};
+    const Argument converted = context.scratch(dtype, count.count);
+    context.call(header, "cast", {shape_argument("ElementwiseShape", count), context.in(1), converted});
+    exponent = as_input(converted);
+  } else if (context.input_type(1).dtype != dtype) {
     const Value& value = exponent_of(context.graph, context.node);
     exponent = context.table("exponent", {dtype, value.type.shape}, encode(dtype, numbers_of(value)));
   }
@@ -205,7 +211,9 @@ void gradient_of_pow(GradientContext& context) {
   }
   const Value& exponent = exponent_of(context.graph, context.node);
   ValueId b = context.input(1);
-  if (exponent.type.dtype != context.type(x).dtype)
+  if (exponent.type.dtype != context.type(x).dtype && exponent.role != Role::constant)
+    b = context.emit("Cast", {b}, {{"to", onnx_number_of(context.type(x).dtype)}});
+  else if (exponent.type.dtype != context.type(x).dtype)
     b = add_constant(context.graph, "exponent", context.type(x).dtype, Shape(exponent.type.shape),
                      numbers_of(exponent));
   const char* rules[] = {"PowGradA", "PowGradB"};

@@ -2,7 +2,7 @@
 //   DropoutTraining  (x, seed) -> y: elements are dropped by a function of the seed and their position, so
 //   the mask is never stored and
 //                    the gradient is the same operator on dy
-//   NextSeed         (seed) -> seed + 1 in place: once a training step, after every reader
+//   NextSeed         (seed) -> seed + 1 in place: once a training step, before the readers
 #include <fmt/format.h>
 
 #include "compiler/op_table.h"
@@ -33,12 +33,32 @@ void lower_dropout(LowerContext& context) {
       {shape_argument("ElementwiseShape", shape), literal(std::string("std::uint8_t{1}")), context.out(1)});
 }
 
+/// A state of its own counts the training steps; its next value is the seed of this step's mask, forwards and
+/// backwards.
+void enter_training(Graph& graph, Node& node, bool) {
+  if (ratio_of(node.attributes) == 0) return;
+  if (node.outputs.size() > 1 && node.outputs[1] != no_value)
+    throw UserError(
+        node_message(node.location, "its mask is read as an output, which training does not support"));
+  // The golden ratio's multiples spread the nodes' sequences of seeds over all 32 bits.
+  const auto start = static_cast<std::uint32_t>(node.location.index + 1) * std::uint32_t{0x9E3779B9};
+  const TensorType type{DType::u32, {}};
+  const std::string name = graph.value(node.outputs[0]).name + "/seed";
+  const ValueId seed =
+      add_value(graph, {name, type, Role::state, encode(type.dtype, {static_cast<double>(start)})});
+  const ValueId next = add_node(graph, "NextSeed", {seed}, 1, {}, node.location, name).front();
+  node.op = &op("DropoutTraining");
+  node.inputs = {node.inputs[0], next};
+  node.outputs.resize(1);
+}
+
 OpDef dropout_row() {
   OpDef row{.name = "Dropout", .max_outputs = 2};
   row.constant_operands = {{1, "ratio", true, false}, {2, "training_mode", false, false}};
   row.infer = infer_dropout;
   row.gradient = [](GradientContext& context) { context.set_gradient(0, context.output_gradient()); };
   row.lower = lower_dropout;
+  row.enter_training = enter_training;
   row.layout.elementwise = true;
   row.may_view = true;
   return row;

@@ -57,12 +57,15 @@ void check_channels(const TypeContext& context, int x, std::initializer_list<int
 
 // --- Forward ---
 
+/// A model exported for training has outputs for its running statistics; --batch-norm, not the file, says
+/// what trains.
 std::vector<TensorType> infer_batch_norm(const TypeContext& context) {
-  if (context.attributes().get_int("training_mode", 0) != 0)
-    context.fail("training_mode=1 is not supported in the graph",
-                 "export it for inference; --batch-norm train makes the training form");
   check_channels(context, 0, {1, 2, 3, 4});
-  return same_as_input(context);
+  for (int o = 1; o < context.output_count(); ++o)
+    if (context.node.outputs[static_cast<std::size_t>(o)] != no_value)
+      context.fail("its running statistics are read as outputs",
+                   "export the model for inference; --batch-norm train keeps them up to date");
+  return {context.input(0), context.input(3), context.input(4)};
 }
 
 void lower_batch_norm(LowerContext& context) {
@@ -107,6 +110,22 @@ void lower_training(LowerContext& context) {
 }
 
 // --- Gradients ---
+
+/// --batch-norm train: the form with statistics of each call, which keeps the running ones up to date.
+void enter_training(Graph& graph, Node& node, bool statistics_train) {
+  if (!statistics_train) return;
+  for (std::size_t i : {std::size_t{3}, std::size_t{4}})
+    if (graph.value(node.inputs[i]).role != Role::state)
+      throw UserError(node_message(
+          node.location,
+          "its running statistics are computed by the graph, --batch-norm train cannot keep them"));
+  node.op = &op("BatchNormalizationTraining");
+  node.attributes.erase("training_mode");
+  node.outputs.resize(5, no_value);
+  const std::vector<TensorType> types = infer_types(graph, node);
+  for (std::size_t o : {std::size_t{1}, std::size_t{2}})
+    node.outputs[o] = add_value(graph, {graph.value(node.inputs[o + 2]).name + "/updated", types[o]});
+}
 
 /// Gradients of scale (from x and the statistics) and bias: the same in both forms.
 void affine_gradients(GradientContext& context, ValueId mean, ValueId inverse) {
@@ -232,7 +251,7 @@ std::optional<ChannelAffine> affine_of_batch_norm(Graph& graph, const Node& node
 }
 
 OpRows batch_norm_rows() {
-  OpDef inference{.name = "BatchNormalization", .min_inputs = 5, .max_inputs = 5};
+  OpDef inference{.name = "BatchNormalization", .min_inputs = 5, .max_inputs = 5, .max_outputs = 3};
   inference.channel_affine = affine_of_batch_norm;
   inference.infer = infer_batch_norm;
   inference.gradient = gradient_of_batch_norm;
@@ -241,6 +260,8 @@ OpRows batch_norm_rows() {
   inference.bias_inputs = {2};
   inference.statistic_inputs = {3, 4};
   OpDef training = inference;
+  training.channel_affine = nullptr;
+  inference.enter_training = enter_training;
   training.name = "BatchNormalizationTraining";
   training.max_outputs = 5;
   training.infer = infer_training;

@@ -5,6 +5,8 @@
 // runtime/activations.h.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "compiler/op_table.h"
@@ -80,7 +82,8 @@ const std::vector<Function>& functions() {
       {"Swish", [](A a) { return make<Swish>("Swish", {a.get_float("alpha", 1.0)}); }},
       {"Mish", [](A) { return make<Mish>("Mish"); }},
       {"Clip",
-       [](A a) { return make<Clip>("Clip", {a.get_float("min", -infinity), a.get_float("max", infinity)}); }},
+       [](A a) { return make<Clip>("Clip", {a.get_float("min", -infinity), a.get_float("max", infinity)}); },
+       Types::numbers},
       {"Sqrt", [](A) { return make<Sqrt>("Sqrt"); }},
       {"Exp", [](A) { return make<Exp>("Exp"); }},
       {"Log", [](A) { return make<Log>("Log"); }},
@@ -120,8 +123,21 @@ std::vector<TensorType> infer_unary(const TypeContext& context, const Function& 
   return same_as_input(context);
 }
 
+/// Integers have no infinity: a bound that is not there becomes the type's own.
+void bound_integers(Functor& functor, DType dtype) {
+  if (functor.name != "Clip" || is_float(dtype)) return;
+  const bool is_unsigned =
+      dtype == DType::u8 || dtype == DType::u16 || dtype == DType::u32 || dtype == DType::u64;
+  // 64-bit bounds stop at 2^53, up to which a double counts.
+  const int bits = std::min(8 * size_of(dtype) - (is_unsigned ? 0 : 1), 53);
+  const double highest = std::ldexp(1.0, bits) - 1;
+  functor.numbers[0] = std::max(functor.numbers[0], is_unsigned ? 0.0 : -highest - 1);
+  functor.numbers[1] = std::min(functor.numbers[1], highest);
+}
+
 void lower_unary(LowerContext& context, const Function& function) {
-  const Functor chosen = function.choose(context.attributes());
+  Functor chosen = function.choose(context.attributes());
+  bound_integers(chosen, context.input_type(0).dtype);
   const ElementwiseShape shape{to_int(element_count(context.output_shape()))};
   context.call("runtime/activations.h", "unary",
                {shape_argument("ElementwiseShape", shape),
