@@ -136,6 +136,16 @@ void take_out_log_probabilities(Graph& graph) {
   }
 }
 
+/// Makes class indices 32 bits wide, as firmware passes them; exporters declare 64. What only reshapes them on the way to the loss follows.
+void narrow_labels(Graph& graph, const View& view, ValueId id) {
+  if (graph.type(id).dtype != DType::i64) return;
+  graph.value(id).type.dtype = DType::i32;
+  for (const int i : view.readers[static_cast<std::size_t>(id)]) {
+    const Node& reader = graph.nodes[static_cast<std::size_t>(i)];
+    if (is(&reader, {"Reshape", "Squeeze", "Unsqueeze", "Flatten"})) narrow_labels(graph, view, reader.outputs[0]);
+  }
+}
+
 }  // namespace
 
 void recognise_loss(Graph& graph) {
@@ -147,6 +157,7 @@ void recognise_loss(Graph& graph) {
     if (!loss) continue;
     graph.loss = output;
     graph.value(loss->target).role = Role::label;
+    narrow_labels(graph, view, loss->target);
     graph.outputs.erase(graph.outputs.begin() + static_cast<std::ptrdiff_t>(i));
     if (graph.outputs.empty()) graph.outputs.push_back(loss->prediction);
     return;
