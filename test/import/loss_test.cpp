@@ -18,16 +18,16 @@ struct Expected {
 
 TEST_CASE("losses of exporters are recognised") {
   const Expected rows[] = {
-      {"loss_sce", "label", DType::i64, "loss", {"y"}},
-      {"loss_sce_weighted", "label", DType::i64, "loss", {"log_prob"}},
-      {"loss_nll_sum", "label", DType::i64, "loss", {"y"}},
+      {"loss_sce", "label", DType::i32, "loss", {"y"}},
+      {"loss_sce_weighted", "label", DType::i32, "loss", {"log_prob"}},
+      {"loss_nll_sum", "label", DType::i32, "loss", {"y"}},
       {"loss_mse_sub_mul", "target", DType::f32, "loss", {"y"}},
       {"loss_mse_sub_pow", "target", DType::f32, "loss", {"y"}},
       {"loss_one_hot", "target", DType::f32, "loss", {"y"}},
-      {"loss_cross_entropy_dynamo", "target", DType::i64, "loss", {"linear_2"}},
-      {"loss_cross_entropy_legacy", "target", DType::i64, "loss", {"/body/fc3/Gemm_output_0"}},
-      {"loss_nll_dynamo", "target", DType::i64, "loss", {"log_softmax"}},
-      {"loss_nll_legacy", "target", DType::i64, "loss", {"/body/fc3/Gemm_output_0"}},
+      {"loss_cross_entropy_dynamo", "target", DType::i32, "loss", {"linear_2"}},
+      {"loss_cross_entropy_legacy", "target", DType::i32, "loss", {"/body/fc3/Gemm_output_0"}},
+      {"loss_nll_dynamo", "target", DType::i32, "loss", {"log_softmax"}},
+      {"loss_nll_legacy", "target", DType::i32, "loss", {"/body/fc3/Gemm_output_0"}},
       {"loss_mse_dynamo", "target", DType::f32, "loss", {"linear_2"}},
       {"loss_mse_legacy", "target", DType::f32, "loss", {"/body/fc3/Gemm_output_0"}},
   };
