@@ -150,6 +150,18 @@ void LowerContext::view(int output, int input, std::int64_t offset) {
   part.parent_offset = offset * size_of(part.type.dtype);
 }
 
+bool LowerContext::place_inside(int input, int output, std::int64_t offset) {
+  const BufferId whole = buffer(node.outputs[static_cast<std::size_t>(output)]);
+  const BufferId own = buffer(node.inputs[static_cast<std::size_t>(input)]);
+  const Place place = place_of(program_, own);
+  Buffer& part = program_.buffer(place.root);
+  const bool covers = place.offset == 0 && byte_count(part.type) == byte_count(program_.buffer(own).type);
+  if (!covers || part.storage != Storage::arena || part.role != Role::computed || place.root == place_of(program_, whole).root) return false;
+  part.parent = whole;
+  part.parent_offset = offset * size_of(part.type.dtype);
+  return true;
+}
+
 Argument literal(std::int64_t value) { return {.text = std::to_string(value)}; }
 Argument literal(std::string text) { return {.text = std::move(text)}; }
 Argument object(std::string type, std::vector<Argument> parts) {

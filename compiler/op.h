@@ -115,6 +115,9 @@ class LowerContext {
             const std::vector<Lead>& leads = {});
   /// Output i is (part of) input j, from element `offset` on; no call, no copy.
   void view(int output, int input, std::int64_t offset = 0);
+  /// Makes input i a part of output o from element `offset` of it on, so that whoever computes the input writes it there. False, and
+  /// nothing happens, when the input has a place of its own: an argument, a constant, persistent, part of another buffer.
+  bool place_inside(int input, int output, std::int64_t offset);
 
  private:
   BufferId buffer(ValueId id) const { return buffer_of_[static_cast<std::size_t>(id)]; }

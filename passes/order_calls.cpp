@@ -80,6 +80,8 @@ class CallOrder {
       const Buffer &out = program_.buffer(output.root), &in = program_.buffer(input.root);
       if (out.storage != Storage::arena || in.storage != Storage::arena || output.offset != 0 || input.offset != 0) continue;
       const std::int64_t out_bytes = byte_count(out.type), in_bytes = byte_count(in.type);
+      const bool whole = out_bytes == byte_count(program_.buffer(overlap.output).type) && in_bytes == byte_count(program_.buffer(overlap.input).type);
+      if (!whole) continue;
       const std::int64_t shared = std::min(in_bytes, out_bytes - std::max<std::int64_t>(overlap.lead_bytes, 0));
       if (shared > 0) node.reuses.push_back({value_of(output.root), value_of(input.root), shared});
     }

@@ -105,11 +105,16 @@ void lower_concat(LowerContext& context) {
   for (int i = 0; i < static_cast<int>(context.node.inputs.size()); ++i) {
     const AxisShape part = axis_shape(context.input_shape(i), context.attributes().get_int("axis", 0));
     const int piece = part.axis * part.inner;
+    // Pieces that lie one behind the other are computed in place.
+    if (piece != 0 && whole.outer == 1 && context.place_inside(i, 0, position)) {
+      position += piece;
+      continue;
+    }
     // Later inputs are still read when the first call has written, so only the first may share bytes with the
     // output.
     if (piece != 0)
       call_copy(context, make_concat_shape(whole.outer, piece, whole.axis * whole.inner, position), i, 0,
-                position == 0);
+                position == 0 && whole.outer != 1);
     position += piece;
   }
 }
