@@ -59,8 +59,8 @@ struct ValueCase {
 const std::vector<GradientCase>& gradient_cases();
 const std::vector<ValueCase>& value_cases();
 
-/// All operators in the graph of the gradient cases.
-std::set<std::string> gradient_graph_operators();
+/// The graph of all gradient cases, forward and gradient nodes, and what its inputs are fed.
+Graph gradient_graph(std::vector<std::vector<double>>& feeds);
 
 /// Adds a value for an operand to the graph; a graph input gets `numbers` as an entry of `feeds`. no_value if
 /// absent.
