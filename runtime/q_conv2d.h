@@ -1,0 +1,337 @@
+// 2-D convolution (1-D with height 1) in int8: groups, strides, dilation, padding, per-channel scales.
+//
+// Activations are channels-last [batch][height][width][channels]. Output pixels are taken two at a time, in
+// row-major order over the whole batch: their patches are widened into scratch once and meet all output
+// channels, four at a time. The input's zero point is folded into the bias by the compiler; padding reads as
+// the zero point.
+//
+// q_conv2d takes weights that q_conv2d_pack has paired. q_conv2d_plain takes ONNX order and any weights
+// (trained tensors; -128).
+#ifndef TINYTC_RUNTIME_Q_CONV2D_H
+#define TINYTC_RUNTIME_Q_CONV2D_H
+
+#include "runtime/correlate.h"
+#include "runtime/q_base.h"
+#include "runtime/q_dot.h"
+#include "runtime/q_patch.h"
+
+namespace tinytc {
+
+/// Shape of a convolution. Sizes in pixels, channels, taps. Padding at the bottom and right is whatever out_h
+/// and out_w imply.
+struct QConv2dShape {
+  int batch;
+  int in_h;
+  int in_w;
+  int in_c;
+  int out_h;
+  int out_w;
+  int out_c;
+  int kernel_h;
+  int kernel_w;
+  int stride_h;
+  int stride_w;
+  int dilation_h;
+  int dilation_w;
+  int pad_top;
+  int pad_left;
+  int groups;
+  int x_zero_point;  ///< what padding reads as
+};
+
+template <typename V>
+constexpr void visit(const QConv2dShape& s, V&& v) {
+  v("batch", s.batch);
+  v("in_h", s.in_h);
+  v("in_w", s.in_w);
+  v("in_c", s.in_c);
+  v("out_h", s.out_h);
+  v("out_w", s.out_w);
+  v("out_c", s.out_c);
+  v("kernel_h", s.kernel_h);
+  v("kernel_w", s.kernel_w);
+  v("stride_h", s.stride_h);
+  v("stride_w", s.stride_w);
+  v("dilation_h", s.dilation_h);
+  v("dilation_w", s.dilation_w);
+  v("pad_top", s.pad_top);
+  v("pad_left", s.pad_left);
+  v("groups", s.groups);
+  v("x_zero_point", s.x_zero_point);
+}
+
+/// Weights of one output channel.
+TINYTC_INLINE constexpr int q_conv2d_taps(const QConv2dShape& s) {
+  return s.kernel_h * s.kernel_w * (s.in_c / s.groups);
+}
+
+/// Nominal multiply-accumulates.
+constexpr long long q_conv2d_macs(const QConv2dShape& s) {
+  return static_cast<long long>(s.batch) * s.out_h * s.out_w * s.out_c * q_conv2d_taps(s);
+}
+constexpr long long q_conv2d_plain_macs(const QConv2dShape& s) { return q_conv2d_macs(s); }
+
+/// How a patch is cut: `runs` of `elements` neighbouring input elements each.
+struct QRuns {
+  int runs;
+  int elements;
+};
+TINYTC_INLINE constexpr QRuns q_conv2d_runs(const QConv2dShape& s) {
+  const int channels = s.in_c / s.groups;
+  const bool rows = s.groups == 1 && s.dilation_w == 1;
+  return rows ? QRuns{s.kernel_h, s.kernel_w * channels} : QRuns{s.kernel_h * s.kernel_w, channels};
+}
+
+/// Words of one patch.
+TINYTC_INLINE constexpr int q_conv2d_words(const QConv2dShape& s) {
+  return q_conv2d_runs(s).runs * q_run_words(q_conv2d_runs(s).elements);
+}
+
+/// Four-channel blocks of a group's output channels; the last one is filled up with zero weights.
+TINYTC_INLINE constexpr int q_conv2d_blocks(const QConv2dShape& s) { return (s.out_c / s.groups + 3) / 4; }
+
+/// Words of the paired weights: [groups][blocks][words of a patch][2].
+constexpr int q_conv2d_packed_words(const QConv2dShape& s) {
+  return s.groups * q_conv2d_blocks(s) * q_conv2d_words(s) * 2;
+}
+
+/// Position of weight (o, i, ky, kx) in the paired weights, in lanes of 16 bits; a lane holds it as 256 * w
+/// for every second output channel.
+constexpr int q_conv2d_pack_lane(const QConv2dShape& s, int o, int i, int ky, int kx) {
+  const QRuns cut = q_conv2d_runs(s);
+  const int group_out = s.out_c / s.groups;
+  const int channels = s.in_c / s.groups;
+  const int block = o / group_out * q_conv2d_blocks(s) + o % group_out / 4;
+  const int tap = ky * s.kernel_w + kx;
+  const int run = cut.runs == s.kernel_h ? ky : tap;
+  const int element = (cut.runs == s.kernel_h ? kx * channels : 0) + i;
+  const int lane = run * q_run_words(cut.elements) * 2 + q_run_lane(cut.elements, element);
+  return ((block * q_conv2d_words(s) + lane / 2) * 2 + o % group_out % 4 / 2) * 2 + lane % 2;
+}
+
+/// Pairs weights. w: plain ONNX [out_c][in_c / groups][kernel_h][kernel_w], which q_pairable has accepted;
+/// packed: q_conv2d_packed_words words.
+constexpr void q_conv2d_pack(const QConv2dShape& s, const std::int8_t* w, std::uint32_t* packed) {
+  for (int k = 0; k < q_conv2d_packed_words(s); ++k) packed[k] = 0;
+  const int channels = s.in_c / s.groups;
+  for (int o = 0; o < s.out_c; ++o) {
+    for (int k = 0; k < q_conv2d_taps(s); ++k) {
+      const int i = k / (s.kernel_h * s.kernel_w);
+      const int ky = k / s.kernel_w % s.kernel_h;
+      const int lane = q_conv2d_pack_lane(s, o, i, ky, k % s.kernel_w);
+      const int weight = w[(o * channels + i) * s.kernel_h * s.kernel_w + k % (s.kernel_h * s.kernel_w)];
+      const bool second = o % (s.out_c / s.groups) % 2 == 1;
+      const std::uint32_t word = packed[lane / 2];
+      const int old = lane % 2 == 0 ? q_low(word) : q_high(word);
+      const int value = old + (second ? 256 * weight : weight);
+      packed[lane / 2] = lane % 2 == 0 ? q_lanes(value, q_high(word)) : q_lanes(q_low(word), value);
+    }
+  }
+}
+
+/// Scratch in words: the patches of two pixels.
+constexpr int q_conv2d_scratch(const QConv2dShape& s) { return 2 * q_conv2d_words(s); }
+
+/// Index of the first input pixel that an output pixel reads, or -1.
+constexpr int q_conv2d_first_read(const QConv2dShape& s, int pixel) {
+  const int image = pixel / (s.out_w * s.out_h);
+  const int iy = pixel / s.out_w % s.out_h * s.stride_h - s.pad_top;
+  const int ix = pixel % s.out_w * s.stride_w - s.pad_left;
+  const Range rows = tap_range(iy, s.dilation_h, s.kernel_h, s.in_h);
+  const Range columns = tap_range(ix, s.dilation_w, s.kernel_w, s.in_w);
+  if (rows.first == rows.last || columns.first == columns.last) return -1;
+  return (image * s.in_h + iy + rows.first * s.dilation_h) * s.in_w + ix + columns.first * s.dilation_w;
+}
+
+/// Smallest distance in elements, address of x minus address of y, at which y may run over x. `pixels` (1 or
+/// 2) are read together before they are written, group by group.
+constexpr int q_conv2d_lead(const QConv2dShape& s, int pixels) {
+  int lead = -s.batch * s.in_h * s.in_w * s.in_c;
+  const int count = s.batch * s.out_h * s.out_w;
+  for (int pixel = 0; pixel < count; ++pixel) {
+    const int first = q_conv2d_first_read(s, pixel);
+    if (first < 0) continue;
+    const int start = pixel / pixels * pixels;
+    if (start > 0) lead = max_of(lead, start * s.out_c - first * s.in_c);
+    const int last = min_of(start + pixels, count) - 1;
+    if (s.groups > 1) {
+      const int rest = s.groups - 1;
+      const int gap = s.out_c / s.groups - s.in_c / s.groups;
+      lead = max_of(lead, last * s.out_c - first * s.in_c + max_of(gap, rest * gap));
+    }
+  }
+  return lead;
+}
+constexpr int q_conv2d_lead_x(const QConv2dShape& s) { return q_conv2d_lead(s, 2); }
+
+/// One patch of which parts may lie outside the image, into every second word. x: the image, at the group's
+/// first channel; (iy, ix): input position of tap (0, 0).
+TINYTC_INLINE void q_conv2d_patch(const QConv2dShape& s, const std::int8_t* x, int iy, int ix,
+                                  std::uint32_t* words) {
+  const QRuns cut = q_conv2d_runs(s);
+  const int channels = s.in_c / s.groups;
+  const int run_taps = cut.elements / channels;
+  const int step = 2 * q_run_words(cut.elements);
+  for (int run = 0; run < cut.runs; ++run) {
+    const int tap = run * run_taps;
+    const int y = iy + tap / s.kernel_w * s.dilation_h;
+    const int column = ix + tap % s.kernel_w * s.dilation_w;
+    const std::int8_t* from = x + (y * s.in_w + column) * s.in_c;
+    std::uint32_t* to = words + run * step;
+    if (y >= 0 && y < s.in_h && column >= 0 && column + run_taps <= s.in_w) {
+      q_widen_run(from, cut.elements, 2, to);
+      continue;
+    }
+    q_fill_run(s.x_zero_point, cut.elements, 2, to);
+    for (int t = 0; t < run_taps; ++t) {
+      if (y < 0 || y >= s.in_h || column + t < 0 || column + t >= s.in_w) continue;
+      if (channels % 4 == 0) {
+        q_widen_run(from + t * channels, channels, 2, to + t * channels);
+      } else {
+        for (int i = 0; i < channels; ++i) {
+          q_put_lane(from[t * channels + i], cut.elements, t * channels + i, 2, to);
+        }
+      }
+    }
+  }
+}
+
+/// Both patches where all of them lies inside the image.
+TINYTC_INLINE void q_conv2d_patches(const QConv2dShape& s, const std::int8_t* x0, const std::int8_t* x1,
+                                    std::uint32_t* words) {
+  const QRuns cut = q_conv2d_runs(s);
+  const int row_runs = cut.runs / s.kernel_h;
+  for (int ky = 0; ky < s.kernel_h; ++ky) {
+    for (int kx = 0; kx < row_runs; ++kx) {
+      const int offset = (ky * s.dilation_h * s.in_w + kx * s.dilation_w) * s.in_c;
+      q_widen_runs(x0 + offset, x1 + offset, cut.elements, words);
+      words += 2 * q_run_words(cut.elements);
+    }
+  }
+}
+
+/// Where an output pixel's patch starts.
+struct QPatchPlace {
+  int image;  ///< offset in elements
+  int y;
+  int x;
+  bool inside;
+};
+TINYTC_INLINE QPatchPlace q_conv2d_place(const QConv2dShape& s, int pixel) {
+  const int row = pixel / s.out_w;
+  const int y = row % s.out_h * s.stride_h - s.pad_top;
+  const int x = pixel % s.out_w * s.stride_w - s.pad_left;
+  const bool inside = y >= 0 && x >= 0 && y + (s.kernel_h - 1) * s.dilation_h < s.in_h &&
+                      x + (s.kernel_w - 1) * s.dilation_w < s.in_w;
+  return QPatchPlace{row / s.out_h * s.in_h * s.in_w * s.in_c, y, x, inside};
+}
+
+/// The patches of two output pixels for one group. x: at the group's first channel.
+TINYTC_INLINE void q_conv2d_gather(const QConv2dShape& s, const std::int8_t* x, const QPatchPlace& a,
+                                   const QPatchPlace& b, std::uint32_t* words) {
+  if (a.inside && b.inside) {
+    q_conv2d_patches(s, x + a.image + (a.y * s.in_w + a.x) * s.in_c,
+                     x + b.image + (b.y * s.in_w + b.x) * s.in_c, words);
+    return;
+  }
+  q_conv2d_patch(s, x + a.image, a.y, a.x, words);
+  q_conv2d_patch(s, x + b.image, b.y, b.x, words + 1);
+}
+
+/// One group's output channels of two pixels. y0, y1, scale, bias: from the group's first channel `o` on; y1
+/// may be y0 (the second pixel, equal to the first, then writes the same).
+TINYTC_INLINE void q_conv2d_channels(const QConv2dShape& s, const std::uint32_t* words,
+                                     const std::uint32_t* w, const std::int32_t* bias, const QScale& scale,
+                                     const QOutput& out, int o, std::int8_t* y0, std::int8_t* y1) {
+  const int channels = s.out_c / s.groups;
+  const int count = q_conv2d_words(s);
+  for (int first = 0; first < channels; first += 4) {
+    const int width = min_of(4, channels - first);
+    std::int32_t start[4] = {0, 0, 0, 0};
+    std::int32_t sum[8];
+    for (int c = 0; c < width; ++c) start[c] = bias[o + first + c];
+    q_block_2x4(count, words, w, start, sum);
+    for (int c = 0; c < width; ++c) {
+      y0[o + first + c] = q_requantized(sum[c], scale, o + first + c, out);
+      y1[o + first + c] = q_requantized(sum[4 + c], scale, o + first + c, out);
+    }
+    w += 2 * count;
+  }
+}
+
+/// y = clamp(zero point + round(scale * (bias + conv(x, w)))). x: [batch][in_h][in_w][in_c]; w: paired by
+/// q_conv2d_pack; bias: [out_c], with -x_zero_point * (sum of the channel's weights) folded in; y:
+/// [batch][out_h][out_w][out_c], may overlap x from q_conv2d_lead_x on; scratch: q_conv2d_scratch words.
+TINYTC_INLINE void q_conv2d(const QConv2dShape& s, const std::int8_t* x, const std::uint32_t* w,
+                            const std::int32_t* bias, const QScale& scale, const QOutput& out, std::int8_t* y,
+                            std::uint32_t* scratch) {
+  const int pixels = s.batch * s.out_h * s.out_w;
+  const int in_c = s.in_c / s.groups;
+  const int out_c = s.out_c / s.groups;
+  const int group_words = q_conv2d_blocks(s) * q_conv2d_words(s) * 2;
+  for (int pixel = 0; pixel < pixels; pixel += 2) {
+    const int next = min_of(pixel + 1, pixels - 1);
+    const QPatchPlace a = q_conv2d_place(s, pixel);
+    const QPatchPlace b = q_conv2d_place(s, next);
+    for (int g = 0; g < s.groups; ++g) {
+      q_conv2d_gather(s, x + g * in_c, a, b, scratch);
+      q_conv2d_channels(s, scratch, w + g * group_words, bias, scale, out, g * out_c, y + pixel * s.out_c,
+                        y + next * s.out_c);
+    }
+  }
+}
+
+/// Smallest distance at which y of q_conv2d_plain may run over x: every output channel reads the pixel's
+/// window again.
+constexpr int q_conv2d_plain_lead_x(const QConv2dShape& s) {
+  int lead = -s.batch * s.in_h * s.in_w * s.in_c;
+  const int group_out = s.out_c / s.groups;
+  for (int pixel = 0; pixel < s.batch * s.out_h * s.out_w; ++pixel) {
+    const int first = q_conv2d_first_read(s, pixel);
+    for (int o = 0; o < s.out_c && first >= 0; ++o) {
+      const int written = pixel * s.out_c + o;
+      const int read = first * s.in_c + o / group_out * (s.in_c / s.groups);
+      lead = written > 0 ? max_of(lead, written - read) : lead;
+    }
+  }
+  return lead;
+}
+
+/// bias + the products of one output element. x: the image at the group's first channel; w: the output
+/// channel's weights in ONNX order.
+TINYTC_INLINE std::int32_t q_conv2d_plain_sum(const QConv2dShape& s, const std::int8_t* x, int iy, int ix,
+                                              const std::int8_t* w, std::int32_t bias) {
+  const int channels = s.in_c / s.groups;
+  const int plane = s.kernel_h * s.kernel_w;
+  int sum = static_cast<int>(bias);
+  for (int tap = 0; tap < plane; ++tap) {
+    const int y = iy + tap / s.kernel_w * s.dilation_h;
+    const int column = ix + tap % s.kernel_w * s.dilation_w;
+    const bool inside = y >= 0 && y < s.in_h && column >= 0 && column < s.in_w;
+    const std::int8_t* from = x + (y * s.in_w + column) * s.in_c;
+    for (int i = 0; i < channels; ++i) {
+      sum += (inside ? static_cast<int>(from[i]) : s.x_zero_point) * w[i * plane + tap];
+    }
+  }
+  return sum;
+}
+
+/// q_conv2d with weights in plain ONNX order [out_c][in_c / groups][kernel_h][kernel_w], of any value.
+TINYTC_INLINE void q_conv2d_plain(const QConv2dShape& s, const std::int8_t* x, const std::int8_t* w,
+                                  const std::int32_t* bias, const QScale& scale, const QOutput& out,
+                                  std::int8_t* y) {
+  const int group_out = s.out_c / s.groups;
+  const int taps = q_conv2d_taps(s);
+  for (int pixel = 0; pixel < s.batch * s.out_h * s.out_w; ++pixel) {
+    const QPatchPlace at = q_conv2d_place(s, pixel);
+    for (int o = 0; o < s.out_c; ++o) {
+      const std::int8_t* image = x + at.image + o / group_out * (s.in_c / s.groups);
+      const std::int32_t sum = q_conv2d_plain_sum(s, image, at.y, at.x, w + o * taps, bias[o]);
+      y[pixel * s.out_c + o] = q_requantized(sum, scale, o, out);
+    }
+  }
+}
+
+}  // namespace tinytc
+
+#endif  // TINYTC_RUNTIME_Q_CONV2D_H

@@ -1,0 +1,168 @@
+// Dense layers in int8 (Gemm with constant weights) and products of two activations (MatMul).
+//
+// Weights of a dense layer are paired (q_patch.h), eight output channels a block; the row is widened into
+// scratch once.
+#ifndef TINYTC_RUNTIME_Q_DENSE_H
+#define TINYTC_RUNTIME_Q_DENSE_H
+
+#include "runtime/q_base.h"
+#include "runtime/q_dot.h"
+#include "runtime/q_patch.h"
+
+namespace tinytc {
+
+/// y[rows][out] = x[rows][in] W^T. With many rows q_conv2d with a 1x1 kernel is faster.
+struct QDenseShape {
+  int rows;
+  int in;
+  int out;
+};
+template <typename V>
+constexpr void visit(const QDenseShape& s, V&& v) {
+  v("rows", s.rows);
+  v("in", s.in);
+  v("out", s.out);
+}
+constexpr long long q_dense_macs(const QDenseShape& s) {
+  return static_cast<long long>(s.rows) * s.in * s.out;
+}
+
+/// Words of the paired weights: [blocks of 8 channels][words of a row][4].
+constexpr int q_dense_packed_words(const QDenseShape& s) { return (s.out + 7) / 8 * q_run_words(s.in) * 4; }
+
+/// Pairs weights. w: [out][in], which q_pairable has accepted; packed: q_dense_packed_words words.
+constexpr void q_dense_pack(const QDenseShape& s, const std::int8_t* w, std::uint32_t* packed) {
+  for (int k = 0; k < q_dense_packed_words(s); ++k) packed[k] = 0;
+  for (int o = 0; o < s.out; ++o) {
+    for (int k = 0; k < s.in; ++k) {
+      const int lane = q_run_lane(s.in, k);
+      std::uint32_t& word = packed[(o / 8 * q_run_words(s.in) + lane / 2) * 4 + o % 8 / 2];
+      const int value =
+          (lane % 2 == 0 ? q_low(word) : q_high(word)) + (o % 2 == 0 ? 1 : 256) * w[o * s.in + k];
+      word = lane % 2 == 0 ? q_lanes(value, q_high(word)) : q_lanes(q_low(word), value);
+    }
+  }
+}
+
+/// Scratch in words: a widened row.
+constexpr int q_dense_scratch(const QDenseShape& s) { return q_run_words(s.in); }
+
+/// Smallest distance in elements, address of x minus address of y, at which y may run over x: rows are read
+/// whole.
+constexpr int q_dense_lead_x(const QDenseShape& s) {
+  return s.rows == 1 ? -s.in : max_of((s.rows - 1) * (s.out - s.in), s.out - s.in);
+}
+
+/// y = clamp(zero point + round(scale * (bias + x W^T))). x: [rows][in]; w: paired by q_dense_pack; bias:
+/// [out], with -x_zero_point * (sum of the channel's weights) folded in; y: [rows][out], may overlap x from
+/// q_dense_lead_x on; scratch: q_dense_scratch words.
+TINYTC_INLINE void q_dense(const QDenseShape& s, const std::int8_t* x, const std::uint32_t* w,
+                           const std::int32_t* bias, const QScale& scale, const QOutput& out, std::int8_t* y,
+                           std::uint32_t* scratch) {
+  const int words = q_run_words(s.in);
+  for (int row = 0; row < s.rows; ++row) {
+    q_widen_run(x + row * s.in, s.in, 1, scratch);
+    for (int o = 0; o < s.out; o += 8) {
+      const int width = min_of(8, s.out - o);
+      std::int32_t start[8] = {0, 0, 0, 0, 0, 0, 0, 0};
+      std::int32_t sum[8];
+      for (int c = 0; c < width; ++c) start[c] = bias[o + c];
+      q_block_1x8(words, scratch, w + o / 2 * words, start, sum);
+      for (int c = 0; c < width; ++c) {
+        y[row * s.out + o + c] = q_requantized(sum[c], scale, o + c, out);
+      }
+    }
+  }
+}
+
+/// q_dense with weights in plain order [out][in], of any value.
+TINYTC_INLINE void q_dense_plain(const QDenseShape& s, const std::int8_t* x, const std::int8_t* w,
+                                 const std::int32_t* bias, const QScale& scale, const QOutput& out,
+                                 std::int8_t* y) {
+  for (int row = 0; row < s.rows; ++row) {
+    for (int o = 0; o < s.out; ++o) {
+      int sum = static_cast<int>(bias[o]);
+      for (int k = 0; k < s.in; ++k) sum += x[row * s.in + k] * w[o * s.in + k];
+      y[row * s.out + o] = q_requantized(sum, scale, o, out);
+    }
+  }
+}
+constexpr long long q_dense_plain_macs(const QDenseShape& s) { return q_dense_macs(s); }
+
+/// y[b][m][n] = sum over k of (a[m][k] - a_zero_point)(b[k][n] - b_zero_point). Strides in elements; y is
+/// row-major and dense.
+struct QMatmulShape {
+  int m;
+  int n;
+  int k;
+  int a_row;
+  int a_column;
+  int b_row;
+  int b_column;
+  int a_zero_point;
+  int b_zero_point;
+  int batch_rank;  ///< used entries of the arrays below; 0: one product
+  int batch_dims[6];
+  int a_batch[6];  ///< strides of a by batch dimension; 0 broadcasts
+  int b_batch[6];
+};
+template <typename V>
+constexpr void visit(const QMatmulShape& s, V&& v) {
+  v("m", s.m);
+  v("n", s.n);
+  v("k", s.k);
+  v("a_row", s.a_row);
+  v("a_column", s.a_column);
+  v("b_row", s.b_row);
+  v("b_column", s.b_column);
+  v("a_zero_point", s.a_zero_point);
+  v("b_zero_point", s.b_zero_point);
+  v("batch_rank", s.batch_rank);
+  v("batch_dims", s.batch_dims);
+  v("a_batch", s.a_batch);
+  v("b_batch", s.b_batch);
+}
+
+/// Number of products in the batch.
+TINYTC_INLINE constexpr int q_matmul_batches(const QMatmulShape& s) {
+  int batches = 1;
+  for (int d = 0; d < s.batch_rank; ++d) batches *= s.batch_dims[d];
+  return batches;
+}
+constexpr long long q_matmul_macs(const QMatmulShape& s) {
+  return static_cast<long long>(q_matmul_batches(s)) * s.m * s.n * s.k;
+}
+
+/// Element offset of product `index` of the batch.
+TINYTC_INLINE constexpr int q_matmul_offset(const QMatmulShape& s, const int (&strides)[6], int index) {
+  int offset = 0;
+  for (int d = s.batch_rank - 1; d >= 0; --d) {
+    offset += index % s.batch_dims[d] * strides[d];
+    index /= s.batch_dims[d];
+  }
+  return offset;
+}
+
+/// y = clamp(zero point + round(scale * (bias + a b))); bias: [n] or null; scale: one entry for all columns,
+/// or [n] where `per_column`. k is at most 32,768: sums fit 31 bits.
+TINYTC_INLINE void q_matmul(const QMatmulShape& s, const std::int8_t* a, const std::int8_t* b,
+                            const std::int32_t* bias, const QScale& scale, bool per_column,
+                            const QOutput& out, std::int8_t* y) {
+  for (int batch = 0; batch < q_matmul_batches(s); ++batch) {
+    const std::int8_t* a_matrix = a + q_matmul_offset(s, s.a_batch, batch);
+    const std::int8_t* b_matrix = b + q_matmul_offset(s, s.b_batch, batch);
+    for (int i = 0; i < s.m * s.n; ++i) {
+      const std::int8_t* a_row = a_matrix + i / s.n * s.a_row;
+      const std::int8_t* b_column = b_matrix + i % s.n * s.b_column;
+      int sum = bias != nullptr ? static_cast<int>(bias[i % s.n]) : 0;
+      for (int k = 0; k < s.k; ++k) {
+        sum += (a_row[k * s.a_column] - s.a_zero_point) * (b_column[k * s.b_row] - s.b_zero_point);
+      }
+      y[batch * s.m * s.n + i] = q_requantized(sum, scale, per_column ? i % s.n : 0, out);
+    }
+  }
+}
+
+}  // namespace tinytc
+
+#endif  // TINYTC_RUNTIME_Q_DENSE_H

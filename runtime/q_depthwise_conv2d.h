@@ -1,0 +1,115 @@
+// Depthwise 2-D convolution (1-D with height 1) in int8: output channel o reads input channel o / multiplier.
+//
+// Activations are channels-last. The input's zero point is folded into the bias; padding reads as the zero
+// point. 3x3 kernels go through a ring of widened rows (q_depthwise_ring.h), others read the image directly.
+#ifndef TINYTC_RUNTIME_Q_DEPTHWISE_CONV2D_H
+#define TINYTC_RUNTIME_Q_DEPTHWISE_CONV2D_H
+
+#include "runtime/correlate.h"
+#include "runtime/q_base.h"
+#include "runtime/q_depthwise_ring.h"
+#include "runtime/q_depthwise_shape.h"
+
+namespace tinytc {
+
+/// Weights in bytes.
+constexpr int q_depthwise_conv2d_packed_bytes(const QDepthwiseConv2dShape& s) {
+  const int channels = s.channels * s.multiplier;
+  return q_depthwise_has_ring(s) ? channels * 12 : channels * s.kernel_h * s.kernel_w;
+}
+
+/// Position of weight (o, ky, kx) in packed order: [channels][kernel_w][4] for the ring, whose fourth bytes
+/// are 0; else [kernel_h][kernel_w][channels * multiplier]. Plain ONNX order where `packed` is 0.
+constexpr int q_depthwise_conv2d_pack_index(const QDepthwiseConv2dShape& s, int o, int ky, int kx) {
+  if (s.packed == 0) return (o * s.kernel_h + ky) * s.kernel_w + kx;
+  if (q_depthwise_has_ring(s)) return o * 12 + kx * 4 + ky;
+  return (ky * s.kernel_w + kx) * s.channels * s.multiplier + o;
+}
+
+/// Packs plain ONNX weights [channels * multiplier][1][kernel_h][kernel_w].
+constexpr void q_depthwise_conv2d_pack(const QDepthwiseConv2dShape& s, const std::int8_t* w,
+                                       std::int8_t* packed) {
+  for (int k = 0; k < q_depthwise_conv2d_packed_bytes(s); ++k) packed[k] = 0;
+  for (int o = 0; o < s.channels * s.multiplier; ++o) {
+    for (int tap = 0; tap < s.kernel_h * s.kernel_w; ++tap) {
+      const int index = q_depthwise_conv2d_pack_index(s, o, tap / s.kernel_w, tap % s.kernel_w);
+      packed[index] = w[o * s.kernel_h * s.kernel_w + tap];
+    }
+  }
+}
+
+/// Scratch in words.
+constexpr int q_depthwise_conv2d_scratch(const QDepthwiseConv2dShape& s) {
+  return q_depthwise_has_ring(s) ? q_depthwise_ring_words(s) : 0;
+}
+
+/// Lead of the direct kernel: pixel by pixel, channel by channel.
+constexpr int q_depthwise_direct_lead(const QDepthwiseConv2dShape& s) {
+  int lead = -s.batch * s.in_h * s.in_w * s.channels;
+  const int out_c = s.channels * s.multiplier;
+  for (int pixel = 0; pixel < s.batch * s.out_h * s.out_w; ++pixel) {
+    const int iy = pixel / s.out_w % s.out_h * s.stride_h - s.pad_top;
+    const int ix = pixel % s.out_w * s.stride_w - s.pad_left;
+    const Range rows = tap_range(iy, s.dilation_h, s.kernel_h, s.in_h);
+    const Range columns = tap_range(ix, s.dilation_w, s.kernel_w, s.in_w);
+    if (rows.first == rows.last || columns.first == columns.last) continue;
+    const int y = pixel / (s.out_w * s.out_h) * s.in_h + iy + rows.first * s.dilation_h;
+    const int first = y * s.in_w + ix + columns.first * s.dilation_w;
+    for (int o = 0; o < out_c; ++o) {
+      const int written = pixel * out_c + o;
+      if (written > 0) lead = max_of(lead, written - (first * s.channels + o / s.multiplier));
+    }
+  }
+  return lead;
+}
+
+/// Smallest distance in elements, address of x minus address of y, at which y may run over x.
+constexpr int q_depthwise_conv2d_lead_x(const QDepthwiseConv2dShape& s) {
+  return q_depthwise_has_ring(s) ? q_depthwise_ring_lead(s) : q_depthwise_direct_lead(s);
+}
+
+/// bias + the products of one output element of the direct kernel. x: the input channel in the image.
+TINYTC_INLINE std::int32_t q_depthwise_sum(const QDepthwiseConv2dShape& s, const std::int8_t* x, int iy,
+                                           int ix, const std::int8_t* w, int w_tap, std::int32_t bias) {
+  int sum = static_cast<int>(bias);
+  for (int ky = 0; ky < s.kernel_h; ++ky) {
+    const int row = iy + ky * s.dilation_h;
+    for (int kx = 0; kx < s.kernel_w; ++kx) {
+      const int column = ix + kx * s.dilation_w;
+      const bool inside = row >= 0 && row < s.in_h && column >= 0 && column < s.in_w;
+      const int value = inside ? x[(row * s.in_w + column) * s.channels] : s.x_zero_point;
+      sum += value * w[(ky * s.kernel_w + kx) * w_tap];
+    }
+  }
+  return sum;
+}
+
+/// y = clamp(zero point + round(scale * (bias + depthwise(x, w)))). x: [batch][in_h][in_w][channels]; w: at
+/// q_depthwise_conv2d_pack_index; bias: [channels * multiplier], with -x_zero_point * (sum of the channel's
+/// weights) folded in; y: [batch][out_h][out_w][channels * multiplier], may overlap x from
+/// q_depthwise_conv2d_lead_x on; scratch: q_depthwise_conv2d_scratch words.
+TINYTC_INLINE void q_depthwise_conv2d(const QDepthwiseConv2dShape& s, const std::int8_t* x,
+                                      const std::int8_t* w, const std::int32_t* bias, const QScale& scale,
+                                      const QOutput& out, std::int8_t* y, std::uint32_t* scratch) {
+  if (q_depthwise_has_ring(s)) {
+    q_depthwise_ring(s, x, w, bias, scale, out, y, scratch);
+    return;
+  }
+  const int out_c = s.channels * s.multiplier;
+  const int w_tap = s.packed != 0 ? out_c : 1;
+  const int w_channel = s.packed != 0 ? 1 : s.kernel_h * s.kernel_w;
+  for (int pixel = 0; pixel < s.batch * s.out_h * s.out_w; ++pixel) {
+    const int iy = pixel / s.out_w % s.out_h * s.stride_h - s.pad_top;
+    const int ix = pixel % s.out_w * s.stride_w - s.pad_left;
+    const std::int8_t* image = x + pixel / (s.out_w * s.out_h) * s.in_h * s.in_w * s.channels;
+    for (int o = 0; o < out_c; ++o) {
+      const std::int32_t sum =
+          q_depthwise_sum(s, image + o / s.multiplier, iy, ix, w + o * w_channel, w_tap, bias[o]);
+      y[pixel * out_c + o] = q_requantized(sum, scale, o, out);
+    }
+  }
+}
+
+}  // namespace tinytc
+
+#endif  // TINYTC_RUNTIME_Q_DEPTHWISE_CONV2D_H

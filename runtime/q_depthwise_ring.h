@@ -1,0 +1,183 @@
+// Depthwise 3x3 in int8 through a ring of two widened rows of row pairs.
+//
+// Word row t of a channel holds (row 2t - pad, row 2t - pad + 1) of the padded image as int16 lanes, column
+// after column, so that one dual multiply takes two taps of a kernel column. From word rows t (A) and t + 1
+// (B) come output rows 2t and 2t + 1 with stride 1, output row t with stride 2:
+//   row 0 += A (k0, k1) + B.low k2,   row 1 += A.high k0 + B (k1, k2).
+// All channels' word row t + 1 is read before anything of step t is written, so y may replace x.
+#ifndef TINYTC_RUNTIME_Q_DEPTHWISE_RING_H
+#define TINYTC_RUNTIME_Q_DEPTHWISE_RING_H
+
+#include "runtime/q_base.h"
+#include "runtime/q_depthwise_shape.h"
+
+namespace tinytc {
+
+/// Whether the ring serves this shape.
+TINYTC_INLINE constexpr bool q_depthwise_has_ring(const QDepthwiseConv2dShape& s) {
+  return s.packed != 0 && s.kernel_h == 3 && s.kernel_w == 3 && s.stride_h <= 2 && s.dilation_h == 1 &&
+         s.dilation_w == 1 && s.multiplier == 1 && s.pad_top >= 0 && s.pad_left >= 0;
+}
+
+/// Columns of a word row.
+TINYTC_INLINE constexpr int q_depthwise_ring_width(const QDepthwiseConv2dShape& s) {
+  return (s.out_w - 1) * s.stride_w + 3;
+}
+
+/// Scratch in words: two word rows of all channels.
+TINYTC_INLINE constexpr int q_depthwise_ring_words(const QDepthwiseConv2dShape& s) {
+  return 2 * s.channels * q_depthwise_ring_width(s);
+}
+
+/// Output rows of a step.
+TINYTC_INLINE constexpr int q_depthwise_ring_rows(const QDepthwiseConv2dShape& s) {
+  return s.stride_h == 1 ? 2 : 1;
+}
+
+/// Smallest distance at which y may run over x: what is written before a word row is read lies below it.
+constexpr int q_depthwise_ring_lead(const QDepthwiseConv2dShape& s) {
+  int lead = -s.batch * s.in_h * s.in_w * s.channels;
+  const int rows = q_depthwise_ring_rows(s);
+  for (int image = 0; image < s.batch; ++image) {
+    for (int t = 0; t * rows < s.out_h; ++t) {
+      const int row = t == 0 ? 0 : max_of(0, 2 * (t + 1) - s.pad_top);
+      const int written = (image * s.out_h + t * rows) * s.out_w * s.channels;
+      const int read = (image * s.in_h + row) * s.in_w * s.channels;
+      if (row < s.in_h && written > 0) lead = max_of(lead, written - read);
+    }
+  }
+  return lead;
+}
+
+/// Four channels of one word row. low, high: the two rows at the image's first column, `*_step` elements
+/// apart from column to column (0: a row of padding).
+TINYTC_INLINE void q_depthwise_pairs(const std::int8_t* low, int low_step, const std::int8_t* high,
+                                     int high_step, int columns, int width, std::uint32_t* words) {
+  std::uint32_t* words1 = words + width;
+  std::uint32_t* words2 = words1 + width;
+  std::uint32_t* words3 = words2 + width;
+  for (int k = 0; k < columns; ++k) {
+    const std::uint32_t a = q_load(low);
+    const std::uint32_t b = q_load(high);
+    low += low_step;
+    high += high_step;
+    const std::uint32_t a_even = q_even_bytes(a);
+    const std::uint32_t b_even = q_even_bytes(b);
+    const std::uint32_t a_odd = q_odd_bytes(a);
+    const std::uint32_t b_odd = q_odd_bytes(b);
+    words[k] = q_low_halves(a_even, b_even);
+    words1[k] = q_low_halves(a_odd, b_odd);
+    words2[k] = q_high_halves(a_even, b_even);
+    words3[k] = q_high_halves(a_odd, b_odd);
+  }
+}
+
+/// Word row t of all channels of an image. words: [channels][width].
+TINYTC_INLINE void q_depthwise_fill(const QDepthwiseConv2dShape& s, const std::int8_t* x, int t,
+                                    std::uint32_t* words) {
+  const std::int8_t zero = static_cast<std::int8_t>(s.x_zero_point);
+  const std::int8_t padding[4] = {zero, zero, zero, zero};
+  const int width = q_depthwise_ring_width(s);
+  const int row = 2 * t - s.pad_top;
+  const int columns = min_of(s.in_w, width - s.pad_left);
+  const bool has_low = row >= 0 && row < s.in_h;
+  const bool has_high = row + 1 >= 0 && row + 1 < s.in_h;
+  const std::int8_t* low = has_low ? x + row * s.in_w * s.channels : padding;
+  const std::int8_t* high = has_high ? x + (row + 1) * s.in_w * s.channels : padding;
+  const int low_step = has_low ? s.channels : 0;
+  const int high_step = has_high ? s.channels : 0;
+  const int fours = s.channels / 4 * 4;
+  for (int c = 0; c < fours; c += 4) {
+    q_depthwise_pairs(low + (has_low ? c : 0), low_step, high + (has_high ? c : 0), high_step, columns, width,
+                      words + c * width + s.pad_left);
+  }
+  for (int c = fours; c < s.channels; ++c) {
+    std::uint32_t* to = words + c * width + s.pad_left;
+    const std::int8_t* a = low + (has_low ? c : 0);
+    const std::int8_t* b = high + (has_high ? c : 0);
+    for (int k = 0; k < columns; ++k) to[k] = q_lanes(a[k * low_step], b[k * high_step]);
+  }
+}
+
+/// Fills both word rows with padding; columns beside the image keep it.
+TINYTC_INLINE void q_depthwise_clear(const QDepthwiseConv2dShape& s, std::uint32_t* words) {
+  const std::uint32_t word = q_lanes(s.x_zero_point, s.x_zero_point);
+  for (int k = 0; k < q_depthwise_ring_words(s); ++k) words[k] = word;
+}
+
+/// The kernel columns of a channel, twice: (k0, k1) and (k1, k2).
+struct QDepthwiseTaps {
+  std::uint32_t upper[3];
+  std::uint32_t lower[3];
+};
+TINYTC_INLINE QDepthwiseTaps q_depthwise_taps(const std::int8_t* w) {
+  QDepthwiseTaps taps;
+  for (int kx = 0; kx < 3; ++kx) {
+    const std::uint32_t column = q_load(w + 4 * kx);
+    const std::uint32_t even = q_even_bytes(column);
+    const std::uint32_t odd = q_odd_bytes(column);
+    taps.upper[kx] = q_low_halves(even, odd);
+    taps.lower[kx] = (odd & 0xFFFFU) | (even & 0xFFFF0000U);
+  }
+  return taps;
+}
+
+/// Adds a kernel column to output row 0.
+TINYTC_INLINE std::int32_t q_depthwise_row0(std::int32_t sum, std::uint32_t a, std::uint32_t b,
+                                            std::uint32_t upper, std::uint32_t lower) {
+  return q_low_high(q_dual(sum, a, upper), b, lower);
+}
+/// Adds a kernel column to output row 1.
+TINYTC_INLINE std::int32_t q_depthwise_row1(std::int32_t sum, std::uint32_t a, std::uint32_t b,
+                                            std::uint32_t upper, std::uint32_t lower) {
+  return q_dual(q_high_low(sum, a, upper), b, lower);
+}
+
+/// One channel of one or two output rows. a, b: the channel's word rows; y: the channel in the first output
+/// row's first pixel.
+TINYTC_INLINE void q_depthwise_channel(const QDepthwiseConv2dShape& s, const std::uint32_t* a,
+                                       const std::uint32_t* b, const QDepthwiseTaps& taps, std::int32_t bias,
+                                       const QScale& scale, int c, const QOutput& out, bool two,
+                                       std::int8_t* y) {
+  std::int8_t* y1 = y + s.out_w * s.channels;
+  for (int ox = 0; ox < s.out_w; ++ox) {
+    std::int32_t row0 = bias;
+    std::int32_t row1 = bias;
+    for (int kx = 0; kx < 3; ++kx) {
+      row0 = q_depthwise_row0(row0, a[kx], b[kx], taps.upper[kx], taps.lower[kx]);
+      if (two) row1 = q_depthwise_row1(row1, a[kx], b[kx], taps.upper[kx], taps.lower[kx]);
+    }
+    y[ox * s.channels] = q_requantized(row0, scale, c, out);
+    if (two) y1[ox * s.channels] = q_requantized(row1, scale, c, out);
+    a += s.stride_w;
+    b += s.stride_w;
+  }
+}
+
+/// See q_depthwise_conv2d.
+TINYTC_INLINE void q_depthwise_ring(const QDepthwiseConv2dShape& s, const std::int8_t* x,
+                                    const std::int8_t* w, const std::int32_t* bias, const QScale& scale,
+                                    const QOutput& out, std::int8_t* y, std::uint32_t* scratch) {
+  const int width = q_depthwise_ring_width(s);
+  const int rows = q_depthwise_ring_rows(s);
+  q_depthwise_clear(s, scratch);
+  for (int image = 0; image < s.batch; ++image) {
+    const std::int8_t* from = x + image * s.in_h * s.in_w * s.channels;
+    q_depthwise_fill(s, from, 0, scratch);
+    for (int t = 0; t * rows < s.out_h; ++t) {
+      const std::uint32_t* a = scratch + t % 2 * s.channels * width;
+      std::uint32_t* b = scratch + (t + 1) % 2 * s.channels * width;
+      std::int8_t* to = y + (image * s.out_h + t * rows) * s.out_w * s.channels;
+      const bool two = rows == 2 && t * 2 + 1 < s.out_h;
+      q_depthwise_fill(s, from, t + 1, b);
+      for (int c = 0; c < s.channels; ++c) {
+        q_depthwise_channel(s, a + c * width, b + c * width, q_depthwise_taps(w + 12 * c), bias[c], scale, c,
+                            out, two, to + c);
+      }
+    }
+  }
+}
+
+}  // namespace tinytc
+
+#endif  // TINYTC_RUNTIME_Q_DEPTHWISE_RING_H

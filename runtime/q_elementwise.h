@@ -1,0 +1,155 @@
+// Elementwise int8 kernels: sums and products of two tensors with numpy's broadcasting, requantization,
+// tables for any unary function, and conversion from and to float.
+//
+// How scales become integers stands in docs/quantization.md and in runtime/q_scale.h.
+#ifndef TINYTC_RUNTIME_Q_ELEMENTWISE_H
+#define TINYTC_RUNTIME_Q_ELEMENTWISE_H
+
+#include "runtime/elementwise.h"
+#include "runtime/q_base.h"
+
+namespace tinytc {
+
+/// (a a_multiplier + b b_multiplier + offset) / 2^shift, rounded down; the output's zero point and the half
+/// that makes it a rounding are in `offset`. Multipliers lie within +-2^21, shift in [1, 22], so no sum
+/// leaves 32 bits.
+struct QSum {
+  std::int32_t a_multiplier;
+  std::int32_t b_multiplier;
+  std::int32_t offset;
+  int shift;
+};
+
+/// (a - a_zero_point)(b - b_zero_point) times one entry of a scale.
+struct QProduct {
+  int a_zero_point;
+  int b_zero_point;
+  std::int32_t multiplier;
+  int shift;  ///< 0: multiplier / 2^32, else multiplier / 2^shift
+};
+
+TINYTC_INLINE std::int8_t q_sum_element(const QSum& f, int a, int b, const QOutput& out) {
+  return q_clamp(static_cast<int>(f.offset + a * f.a_multiplier + b * f.b_multiplier) >> f.shift, out);
+}
+TINYTC_INLINE std::int8_t q_product_element(const QProduct& f, int a, int b, const QOutput& out) {
+  const std::int32_t product = (a - f.a_zero_point) * (b - f.b_zero_point);
+  if (f.shift == 0) return q_clamp(q_multiply_high(out.zero_point, product, f.multiplier), out);
+  return q_clamp(q_multiply_shift(out.zero_point, product, f.multiplier, f.shift), out);
+}
+
+/// y = clamp(a + b), rescaled; also a - b. y may lie on an operand of its own shape. `out.zero_point` is not
+/// used: the offset holds it.
+TINYTC_INLINE void q_add(const BroadcastShape& shape, const QSum& f, const QOutput& out, const std::int8_t* a,
+                         const std::int8_t* b, std::int8_t* y) {
+  const int outer = shape.rank - 1;
+  const int inner = shape.dims[outer];
+  const int a_stride = shape.a_strides[outer];
+  const int b_stride = shape.b_strides[outer];
+  const int rows = element_count(outer, shape.dims);
+  int index[8] = {0, 0, 0, 0, 0, 0, 0, 0};
+  for (int row = 0; row < rows; ++row) {
+    const std::int8_t* a_row = a + offset_of(outer, index, shape.a_strides);
+    const std::int8_t* b_row = b + offset_of(outer, index, shape.b_strides);
+    std::int8_t* y_row = y + row * inner;
+    for (int i = 0; i < inner; ++i)
+      y_row[i] = q_sum_element(f, a_row[i * a_stride], b_row[i * b_stride], out);
+    next_index(outer, shape.dims, index);
+  }
+}
+constexpr int q_add_lead_a(const BroadcastShape& s) { return broadcast_lead(s.rank, s.dims, s.a_strides); }
+constexpr int q_add_lead_b(const BroadcastShape& s) { return broadcast_lead(s.rank, s.dims, s.b_strides); }
+
+/// y = clamp(zero point + round(scale (a - za)(b - zb))). y may lie on an operand of its own shape.
+TINYTC_INLINE void q_mul(const BroadcastShape& shape, const QProduct& f, const QOutput& out,
+                         const std::int8_t* a, const std::int8_t* b, std::int8_t* y) {
+  const int outer = shape.rank - 1;
+  const int inner = shape.dims[outer];
+  const int a_stride = shape.a_strides[outer];
+  const int b_stride = shape.b_strides[outer];
+  const int rows = element_count(outer, shape.dims);
+  int index[8] = {0, 0, 0, 0, 0, 0, 0, 0};
+  for (int row = 0; row < rows; ++row) {
+    const std::int8_t* a_row = a + offset_of(outer, index, shape.a_strides);
+    const std::int8_t* b_row = b + offset_of(outer, index, shape.b_strides);
+    std::int8_t* y_row = y + row * inner;
+    for (int i = 0; i < inner; ++i) {
+      y_row[i] = q_product_element(f, a_row[i * a_stride], b_row[i * b_stride], out);
+    }
+    next_index(outer, shape.dims, index);
+  }
+}
+constexpr int q_mul_lead_a(const BroadcastShape& s) { return broadcast_lead(s.rank, s.dims, s.a_strides); }
+constexpr int q_mul_lead_b(const BroadcastShape& s) { return broadcast_lead(s.rank, s.dims, s.b_strides); }
+
+/// y = x at another scale and zero point: q_add with one operand (b_multiplier is not used).
+TINYTC_INLINE void q_requantize(const ElementwiseShape& shape, const QSum& f, const QOutput& out,
+                                const std::int8_t* x, std::int8_t* y) {
+  for (int i = 0; i < shape.count; ++i) y[i] = q_sum_element(f, x[i], 0, out);
+}
+constexpr int q_requantize_lead_x(const ElementwiseShape&) { return 0; }
+
+/// y = table[x + 128]: any function of one int8 (sigmoid, tanh, hard-swish, gelu, ...), made at compile time.
+/// table: 256 entries.
+TINYTC_INLINE void q_table(const ElementwiseShape& shape, const std::int8_t* table, const std::int8_t* x,
+                           std::int8_t* y) {
+  for (int i = 0; i < shape.count; ++i) y[i] = table[x[i] + 128];
+}
+constexpr int q_table_lead_x(const ElementwiseShape&) { return 0; }
+
+/// A tensor seen as [outer][channels][inner], with one scale a channel; per-tensor scales have channels 1.
+struct QuantizeShape {
+  int outer;
+  int channels;
+  int inner;
+};
+template <typename V>
+constexpr void visit(const QuantizeShape& s, V&& v) {
+  v("outer", s.outer);
+  v("channels", s.channels);
+  v("inner", s.inner);
+}
+
+/// The integer nearest to x, halves to even, for |x| < 2^22: adding 1.5 * 2^23 leaves it in the low bits.
+TINYTC_INLINE int q_nearest_even(float x) {
+  const float shifted = rounded(x + 12582912.0F);
+  return static_cast<int>(rounded(shifted - 12582912.0F));
+}
+
+/// ONNX QuantizeLinear: y = clamp(nearest_even(x / scale) + zero point) to Q's range. Q: an integer type of
+/// 8 or 16 bits. NaN becomes the lowest value. scale: [channels]; zero_point: [channels] or null (0).
+template <typename Q>
+TINYTC_INLINE void quantize_linear(const QuantizeShape& shape, const float* x, const float* scale,
+                                   const std::int32_t* zero_point, Q* y) {
+  const bool is_signed = static_cast<Q>(-1) < static_cast<Q>(1);
+  const int span = sizeof(Q) == 1 ? 256 : 65536;
+  const int least = is_signed ? -span / 2 : 0;
+  const int largest = least + span - 1;
+  for (int row = 0; row < shape.outer * shape.channels; ++row) {
+    const int channel = row % shape.channels;
+    const int zero = zero_point != nullptr ? static_cast<int>(zero_point[channel]) : 0;
+    for (int i = row * shape.inner; i < (row + 1) * shape.inner; ++i) {
+      const float ratio = rounded(x[i] / scale[channel]);
+      const float above = ratio > -131072.0F ? ratio : -131072.0F;
+      const float bounded = above < 131072.0F ? above : 131072.0F;
+      y[i] = static_cast<Q>(min_of(max_of(q_nearest_even(bounded) + zero, least), largest));
+    }
+  }
+}
+
+/// ONNX DequantizeLinear: y = (x - zero point) scale. x: integers of 8, 16 or 32 bits; scale: [channels];
+/// zero_point: [channels] or null (0).
+template <typename Q>
+TINYTC_INLINE void dequantize_linear(const QuantizeShape& shape, const Q* x, const float* scale,
+                                     const std::int32_t* zero_point, float* y) {
+  for (int row = 0; row < shape.outer * shape.channels; ++row) {
+    const int channel = row % shape.channels;
+    const std::int32_t zero = zero_point != nullptr ? zero_point[channel] : 0;
+    for (int i = row * shape.inner; i < (row + 1) * shape.inner; ++i) {
+      y[i] = rounded(static_cast<float>(static_cast<std::int32_t>(x[i]) - zero) * scale[channel]);
+    }
+  }
+}
+
+}  // namespace tinytc
+
+#endif  // TINYTC_RUNTIME_Q_ELEMENTWISE_H

@@ -1,0 +1,98 @@
+// Patches: the input elements of one or two output pixels, widened to int16, in the order in which packed
+// weights stand; and the packing of weights.
+//
+// A patch is cut into runs of neighbouring elements: a kernel row where nothing lies between its taps, else a
+// tap. Within a run every four elements (k0 .. k3) are the words (k0, k2) (k1, k3), as SXTB16 makes them; one
+// to three left over are (k0, -), (k0, k1) or (k0, k1) (k2, -). Weights of unused lanes are 0.
+//
+// Weights of two output channels share a lane as 256 w1 + w0: the sum P of x times the lane and the sum y0 of
+// x times its low byte give y1 = (P - y0) / 256, exact while |y1| < 2^23. One byte a weight, and a multiply
+// costs what it costs with widened weights.
+#ifndef TINYTC_RUNTIME_Q_PATCH_H
+#define TINYTC_RUNTIME_Q_PATCH_H
+
+#include "runtime/q_base.h"
+
+namespace tinytc {
+
+/// Words of a run of `elements`.
+TINYTC_INLINE constexpr int q_run_words(int elements) { return (elements + 1) / 2; }
+
+/// Lane in a run at which element k stands.
+TINYTC_INLINE constexpr int q_run_lane(int elements, int k) {
+  return k >= elements / 4 * 4 || k % 4 == 0 || k % 4 == 3 ? k : 3 - k % 4 + k / 4 * 4;
+}
+
+/// The word that holds weights (k, k') of channel 0 and of channel 1: lanes 256 w1 + w0.
+constexpr std::uint32_t q_paired_word(int w0, int w0_next, int w1, int w1_next) {
+  return q_lanes(256 * w1 + w0, 256 * w1_next + w0_next);
+}
+
+/// Whether weights may be paired: none is -128, and no sum of any input reaches 2^23 in size. `count`
+/// channels of `taps` weights each, channel after channel; bias: as the kernel gets it.
+constexpr bool q_pairable(int count, int taps, const std::int8_t* w, const std::int32_t* bias) {
+  for (int c = 0; c < count; ++c) {
+    std::int64_t least = bias[c];
+    std::int64_t largest = bias[c];
+    for (int k = 0; k < taps; ++k) {
+      const int weight = w[c * taps + k];
+      if (weight == -128) return false;
+      least += weight > 0 ? -128 * weight : 127 * weight;
+      largest += weight > 0 ? 127 * weight : -128 * weight;
+    }
+    if (least <= -(1 << 23) || largest >= 1 << 23) return false;
+  }
+  return true;
+}
+
+/// Widens a run into every `step`-th word.
+TINYTC_INLINE void q_widen_run(const std::int8_t* x, int elements, int step, std::uint32_t* words) {
+  for (int k = 0; k < elements / 4; ++k) {
+    const std::uint32_t four = q_load(x);
+    words[0] = q_even_bytes(four);
+    words[step] = q_odd_bytes(four);
+    x += 4;
+    words += 2 * step;
+  }
+  const int rest = elements % 4;
+  if (rest != 0) words[0] = q_lanes(x[0], rest > 1 ? x[1] : 0);
+  if (rest == 3) words[step] = q_lanes(x[2], 0);
+}
+
+/// Widens two runs side by side: words 0, 2, .. and 1, 3, ...
+TINYTC_INLINE void q_widen_runs(const std::int8_t* x0, const std::int8_t* x1, int elements,
+                                std::uint32_t* words) {
+  const int full = elements / 4;
+  for (int k = 0; k < full; ++k) {
+    const std::uint32_t a = q_load(x0);
+    const std::uint32_t b = q_load(x1);
+    words[0] = q_even_bytes(a);
+    words[1] = q_even_bytes(b);
+    words[2] = q_odd_bytes(a);
+    words[3] = q_odd_bytes(b);
+    x0 += 4;
+    x1 += 4;
+    words += 4;
+  }
+  if (elements % 4 != 0) {
+    q_widen_run(x0, elements % 4, 2, words);
+    q_widen_run(x1, elements % 4, 2, words + 1);
+  }
+}
+
+/// A run of padding into every `step`-th word.
+TINYTC_INLINE void q_fill_run(int value, int elements, int step, std::uint32_t* words) {
+  const std::uint32_t word = q_lanes(value, value);
+  for (int k = 0; k < q_run_words(elements); ++k) words[k * step] = word;
+}
+
+/// Writes element k of a run into every `step`-th word.
+TINYTC_INLINE void q_put_lane(int value, int elements, int k, int step, std::uint32_t* words) {
+  const int lane = q_run_lane(elements, k);
+  std::uint32_t* word = words + lane / 2 * step;
+  *word = lane % 2 == 0 ? q_lanes(value, q_high(*word)) : q_lanes(q_low(*word), value);
+}
+
+}  // namespace tinytc
+
+#endif  // TINYTC_RUNTIME_Q_PATCH_H

@@ -1,0 +1,87 @@
+// Pooling in int8, channels-last; shapes are those of the float kernels (runtime/pool2d.h). Global pooling
+// has the kernel as large as the input.
+#ifndef TINYTC_RUNTIME_Q_POOL2D_H
+#define TINYTC_RUNTIME_Q_POOL2D_H
+
+#include "runtime/pool2d.h"
+#include "runtime/q_base.h"
+
+namespace tinytc {
+
+/// The part of a window that lies inside the image.
+struct QWindow {
+  int first;    ///< offset of its first element's channel 0
+  int rows;     ///< taps
+  int columns;  ///< taps
+};
+TINYTC_INLINE QWindow q_pool2d_window(const Pool2dShape& s, int pixel) {
+  const int iy = pixel / s.out_w % s.out_h * s.stride_h - s.pad_top;
+  const int ix = pixel % s.out_w * s.stride_w - s.pad_left;
+  const Range rows = tap_range(iy, s.dilation_h, s.kernel_h, s.in_h);
+  const Range columns = tap_range(ix, s.dilation_w, s.kernel_w, s.in_w);
+  const int y = pixel / (s.out_w * s.out_h) * s.in_h + iy + rows.first * s.dilation_h;
+  const int x = ix + columns.first * s.dilation_w;
+  return QWindow{(y * s.in_w + x) * s.channels, rows.last - rows.first, columns.last - columns.first};
+}
+
+/// y = the largest element of each window, scale and zero point unchanged. x: [batch][in_h][in_w][channels];
+/// y: [batch][out_h][out_w][channels], may overlap x from q_max_pool2d_lead_x on. Every window holds an
+/// element of the input.
+TINYTC_INLINE void q_max_pool2d(const Pool2dShape& s, const std::int8_t* x, std::int8_t* y) {
+  for (int pixel = 0; pixel < s.batch * s.out_h * s.out_w; ++pixel) {
+    const QWindow window = q_pool2d_window(s, pixel);
+    for (int c = 0; c < s.channels; ++c) {
+      int largest = -128;
+      for (int ky = 0; ky < window.rows; ++ky) {
+        const std::int8_t* row = x + window.first + ky * s.dilation_h * s.in_w * s.channels + c;
+        for (int kx = 0; kx < window.columns; ++kx) {
+          largest = max_of<int>(largest, row[kx * s.dilation_w * s.channels]);
+        }
+      }
+      y[pixel * s.channels + c] = static_cast<std::int8_t>(largest);
+    }
+  }
+}
+constexpr int q_max_pool2d_lead_x(const Pool2dShape& s) { return pool2d_lead_x(s, 1); }
+
+/// Rows or columns of a window clipped to the padded image, for count_include_pad.
+TINYTC_INLINE int q_pool2d_padded(int start, int dilation, int taps, int size, int pad_before,
+                                  int pad_after) {
+  const Range range = tap_range(start + pad_before, dilation, taps, size + pad_before + pad_after);
+  return range.last - range.first;
+}
+
+/// By how many elements a window's sum is divided.
+TINYTC_INLINE int q_pool2d_divisor(const Pool2dShape& s, int pixel, const QWindow& window) {
+  if (s.count_include_pad == 0) return window.rows * window.columns;
+  const int iy = pixel / s.out_w % s.out_h * s.stride_h - s.pad_top;
+  const int ix = pixel % s.out_w * s.stride_w - s.pad_left;
+  return q_pool2d_padded(iy, s.dilation_h, s.kernel_h, s.in_h, s.pad_top, s.pad_bottom) *
+         q_pool2d_padded(ix, s.dilation_w, s.kernel_w, s.in_w, s.pad_left, s.pad_right);
+}
+
+/// y = clamp(zero point + round(scale * sum of (x - x_zero_point))). scale: entry n - 1 is for windows that
+/// are divided by n (x scale / y scale / n), kernel_h * kernel_w entries. x: [batch][in_h][in_w][channels];
+/// y: [batch][out_h][out_w][channels], may overlap x from q_average_pool2d_lead_x on. Every window holds an
+/// element of the input.
+TINYTC_INLINE void q_average_pool2d(const Pool2dShape& s, int x_zero_point, const QScale& scale,
+                                    const QOutput& out, const std::int8_t* x, std::int8_t* y) {
+  for (int pixel = 0; pixel < s.batch * s.out_h * s.out_w; ++pixel) {
+    const QWindow window = q_pool2d_window(s, pixel);
+    const int entry = q_pool2d_divisor(s, pixel, window) - 1;
+    const int start = -window.rows * window.columns * x_zero_point;
+    for (int c = 0; c < s.channels; ++c) {
+      int sum = start;
+      for (int ky = 0; ky < window.rows; ++ky) {
+        const std::int8_t* row = x + window.first + ky * s.dilation_h * s.in_w * s.channels + c;
+        for (int kx = 0; kx < window.columns; ++kx) sum += row[kx * s.dilation_w * s.channels];
+      }
+      y[pixel * s.channels + c] = q_requantized(sum, scale, entry, out);
+    }
+  }
+}
+constexpr int q_average_pool2d_lead_x(const Pool2dShape& s) { return pool2d_lead_x(s, 1); }
+
+}  // namespace tinytc
+
+#endif  // TINYTC_RUNTIME_Q_POOL2D_H

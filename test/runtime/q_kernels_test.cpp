@@ -1,0 +1,295 @@
+// Dense layers, elementwise kernels, pools and softmax in int8 against their definitions.
+#include <catch2/catch.hpp>
+
+#include "runtime/broadcast.h"
+#include "runtime/q_dense.h"
+#include "runtime/q_elementwise.h"
+#include "runtime/q_pool2d.h"
+#include "runtime/q_scale.h"
+#include "runtime/q_softmax.h"
+#include "test/runtime/overlap.h"
+#include "test/runtime/q_test.h"
+
+namespace {
+
+using namespace tinytc;
+using namespace tinytc::test;
+
+int clamped(double value, const QOutput& out) {
+  return static_cast<int>(std::min<double>(std::max<double>(value, out.lo), out.hi));
+}
+
+}  // namespace
+
+TEST_CASE("q_dense and q_dense_plain equal their definition bit for bit") {
+  Random random(1);
+  for (int i = 0; i < 300; ++i) {
+    const QDenseShape s{random.integer(1, 3), random.integer(1, 40), random.integer(1, 20)};
+    CAPTURE(i, s.rows, s.in, s.out);
+    const int zero = random.integer(-128, 127);
+    const auto x = random_int8(random, s.rows * s.in);
+    const auto w = random_int8(random, s.out * s.in, -127);
+    const auto bias = random_bias(random, s.out, 20000);
+    const Scales scales(random, s.out, 0.003, random.integer(0, 1));
+    const QOutput out = random_output(random);
+    std::vector<std::int8_t> expected;
+    for (int r = 0; r < s.rows; ++r)
+      for (int o = 0; o < s.out; ++o) {
+        std::int64_t sum = bias[static_cast<std::size_t>(o)];
+        for (int k = 0; k < s.in; ++k)
+          sum +=
+              (x[static_cast<std::size_t>(r * s.in + k)] - zero) * w[static_cast<std::size_t>(o * s.in + k)];
+        expected.push_back(scales.apply(sum, o, out));
+      }
+    const auto folded = folded_bias(bias, w, zero);
+    std::vector<std::uint32_t> packed(static_cast<std::size_t>(q_dense_packed_words(s)));
+    std::vector<std::uint32_t> scratch(static_cast<std::size_t>(q_dense_scratch(s)));
+    q_dense_pack(s, w.data(), packed.data());
+    const auto kernel = [&](const std::int8_t* from, std::int8_t* to) {
+      q_dense(s, from, packed.data(), folded.data(), scales.view(), out, to, scratch.data());
+    };
+    const int outputs = s.rows * s.out;
+    REQUIRE(apart(x, outputs, kernel) == expected);
+    for (int more = 0; more < 3; ++more)
+      REQUIRE(overlapped(x, outputs, q_dense_lead_x(s) + more, kernel) == expected);
+    std::vector<std::int8_t> y(expected.size());
+    q_dense_plain(s, x.data(), w.data(), folded.data(), scales.view(), out, y.data());
+    REQUIRE(y == expected);
+  }
+}
+
+TEST_CASE("weights of -128 and sums of 2^23 cannot be paired") {
+  const std::int8_t small[2] = {-127, 127};
+  const std::int8_t least[2] = {-128, 1};
+  const std::int32_t bias = 0;
+  const std::int32_t edge = (1 << 23) - 127 * 255;
+  const std::int32_t inside = edge - 1;
+  REQUIRE(q_pairable(1, 2, small, &bias));
+  REQUIRE_FALSE(q_pairable(1, 2, least, &bias));
+  REQUIRE(q_pairable(1, 2, small, &inside));
+  REQUIRE_FALSE(q_pairable(1, 2, small, &edge));
+}
+
+TEST_CASE("q_matmul multiplies two activations with zero points and broadcast batches") {
+  Random random(2);
+  for (int i = 0; i < 100; ++i) {
+    const int m = random.integer(1, 4), n = random.integer(1, 5), k = random.integer(1, 9);
+    const QMatmulShape s{m, n,   k,       k,  1, 1, k, random.integer(-20, 20), random.integer(-20, 20),
+                         1, {2}, {m * k}, {0}};
+    const auto a = random_int8(random, 2 * m * k), b = random_int8(random, n * k);
+    const auto bias = random_bias(random, n, 1000);
+    const Scales scales(random, n, 0.004, false);
+    const QOutput out = random_output(random);
+    std::vector<std::int8_t> expected, y(static_cast<std::size_t>(2 * m * n));
+    for (int row = 0; row < 2 * m; ++row)
+      for (int column = 0; column < n; ++column) {
+        std::int64_t sum = bias[static_cast<std::size_t>(column)];
+        for (int e = 0; e < k; ++e)
+          sum += (a[static_cast<std::size_t>(row * k + e)] - s.a_zero_point) *
+                 (b[static_cast<std::size_t>(column * k + e)] - s.b_zero_point);
+        expected.push_back(scales.apply(sum, column, out));
+      }
+    q_matmul(s, a.data(), b.data(), bias.data(), scales.view(), true, out, y.data());
+    REQUIRE(y == expected);
+  }
+}
+
+TEST_CASE("q_add and q_requantize round the exact result, save near ties") {
+  Random random(3);
+  for (int i = 0; i < 200; ++i) {
+    const double a_scale = 0.01 + std::abs(2 * random.real()), b_scale = 2 * random.real();
+    const int a_zero = random.integer(-128, 127), b_zero = random.integer(-128, 127);
+    const QOutput out = random_output(random);
+    const QSum f = q_make_sum(a_scale, a_zero, b_scale, b_zero, out.zero_point);
+    const auto a = random_int8(random, 300), b = random_int8(random, 300);
+    std::vector<std::int8_t> y = a;
+    q_add(make_broadcast_shape({2, {3, 100}}, {2, {3, 100}}), f, out, y.data(), b.data(), y.data());
+    // Multipliers are rounded to 2^-21 of the larger scale (or 2^-23): 255 of that from each operand.
+    const double slack = 2 * 255.0 / (1 << 19);
+    for (std::size_t k = 0; k < a.size(); ++k) {
+      const double exact = a_scale * (a[k] - a_zero) + b_scale * (b[k] - b_zero) + out.zero_point;
+      REQUIRE(y[k] >= clamped(std::floor(exact + 0.5 - slack), out));
+      REQUIRE(y[k] <= clamped(std::floor(exact + 0.5 + slack), out));
+    }
+    const QSum g = q_make_sum(a_scale, a_zero, 0, 0, out.zero_point);
+    q_requantize(ElementwiseShape{300}, g, out, a.data(), y.data());
+    for (std::size_t k = 0; k < a.size(); ++k) {
+      const double exact = a_scale * (a[k] - a_zero) + out.zero_point;
+      REQUIRE(y[k] >= clamped(std::floor(exact + 0.5 - slack), out));
+      REQUIRE(y[k] <= clamped(std::floor(exact + 0.5 + slack), out));
+    }
+  }
+}
+
+TEST_CASE("q_add stays within 32 bits at the ends of its ranges, and broadcasts") {
+  const QOutput out{127, -128, 127};
+  const double scales[] = {1.0, 0.4999, 1.9999, 1000.0, 1e-9, -1.9};
+  const std::int8_t ends[] = {-128, 127};
+  for (double a_scale : scales)
+    for (double b_scale : scales)
+      for (int zero : {-128, 127}) {
+        const QSum f = q_make_sum(a_scale, zero, b_scale, zero, out.zero_point);
+        for (std::int8_t a : ends)
+          for (std::int8_t b : ends) {
+            const std::int64_t sum = static_cast<std::int64_t>(f.offset) +
+                                     static_cast<std::int64_t>(a) * f.a_multiplier +
+                                     static_cast<std::int64_t>(b) * f.b_multiplier;
+            REQUIRE(std::abs(sum) < std::int64_t{1} << 31);
+            REQUIRE(std::abs(f.offset + static_cast<std::int64_t>(a) * f.a_multiplier) < std::int64_t{1}
+                                                                                             << 31);
+          }
+      }
+  const std::int8_t a[6] = {1, 2, 3, 4, 5, 6}, b[3] = {10, 20, 30};
+  std::int8_t y[6];
+  q_add(make_broadcast_shape({2, {2, 3}}, {1, {3}}), q_make_sum(1, 0, 1, 0, 0), QOutput{0, -128, 127}, a, b,
+        y);
+  REQUIRE(std::vector<int>(y, y + 6) == std::vector<int>{11, 22, 33, 14, 25, 36});
+}
+
+TEST_CASE("q_mul rounds the exact product once") {
+  Random random(4);
+  for (double scale : {0.001, 0.3, 0.5, 1.7}) {
+    const QMultiplier m = q_multiplier(scale);
+    REQUIRE((m.shift == 0) == (scale < 0.5));
+    const QProduct f{random.integer(-128, 127), random.integer(-128, 127), m.multiplier, m.shift};
+    const QOutput out = random_output(random);
+    const auto a = random_int8(random, 500), b = random_int8(random, 500);
+    std::vector<std::int8_t> y(500);
+    q_mul(make_broadcast_shape({1, {500}}, {1, {500}}), f, out, a.data(), b.data(), y.data());
+    for (std::size_t k = 0; k < y.size(); ++k) {
+      const double product = (a[k] - f.a_zero_point) * (b[k] - f.b_zero_point);
+      const double exact = product * m.multiplier / q_power_of_two(m.shift == 0 ? 32 : m.shift);
+      REQUIRE(y[k] == clamped(std::floor(exact + 0.5) + out.zero_point, out));
+    }
+  }
+}
+
+TEST_CASE("q_table looks every value up") {
+  std::vector<std::int8_t> table(256), x(256), y(256);
+  for (int k = 0; k < 256; ++k) {
+    table[static_cast<std::size_t>(k)] = static_cast<std::int8_t>((k * 37 + 11) % 256 - 128);
+    x[static_cast<std::size_t>(k)] = static_cast<std::int8_t>(k - 128);
+  }
+  q_table(ElementwiseShape{256}, table.data(), x.data(), y.data());
+  REQUIRE(y == table);
+}
+
+TEST_CASE("quantize_linear rounds halves to even and saturates; dequantize_linear is its inverse") {
+  const float scale[2] = {0.5F, 2.0F};
+  const std::int32_t zero[2] = {3, -4};
+  const float x[8] = {0.25F, 0.75F, -0.25F, 1e30F, 1.0F, 3.0F, -1e30F, NAN};
+  std::int8_t y[8];
+  quantize_linear(QuantizeShape{1, 2, 4}, x, scale, zero, y);
+  REQUIRE(std::vector<int>(y, y + 8) == std::vector<int>{3, 5, 3, 127, -4, -2, -128, -128});
+  std::uint8_t u[4];
+  quantize_linear(QuantizeShape{1, 1, 4}, x, scale, zero, u);
+  REQUIRE(std::vector<int>(u, u + 4) == std::vector<int>{3, 5, 3, 255});
+  std::int16_t w[4];
+  const float large[4] = {20000.0F, -20000.0F, 1000.25F, 1000.75F};
+  quantize_linear(QuantizeShape{1, 1, 4}, large, scale, nullptr, w);
+  REQUIRE(std::vector<int>(w, w + 4) == std::vector<int>{32767, -32768, 2000, 2002});
+  float back[2];
+  const std::int8_t q[2] = {5, -128};
+  dequantize_linear(QuantizeShape{1, 2, 1}, q, scale, zero, back);
+  REQUIRE(back[0] == 1.0F);
+  REQUIRE(back[1] == -248.0F);
+}
+
+TEST_CASE("pools equal their definitions on random shapes") {
+  Random random(5);
+  int checked = 0;
+  for (int i = 0; i < 400; ++i) {
+    Pool2dShape s{};
+    s.batch = random.integer(1, 2);
+    s.in_h = random.integer(1, 8);
+    s.in_w = random.integer(1, 8);
+    s.channels = random.integer(1, 6);
+    s.kernel_h = random.integer(1, 4);
+    s.kernel_w = random.integer(1, 4);
+    s.stride_h = random.integer(1, 3);
+    s.stride_w = random.integer(1, 3);
+    s.dilation_h = s.dilation_w = 1;
+    s.pad_top = random.integer(0, s.kernel_h - 1);
+    s.pad_left = random.integer(0, s.kernel_w - 1);
+    s.pad_bottom = random.integer(0, s.kernel_h - 1);
+    s.pad_right = random.integer(0, s.kernel_w - 1);
+    s.count_include_pad = random.integer(0, 1);
+    if (s.in_h + s.pad_top + s.pad_bottom < s.kernel_h || s.in_w + s.pad_left + s.pad_right < s.kernel_w)
+      continue;
+    s.out_h = (s.in_h + s.pad_top + s.pad_bottom - s.kernel_h) / s.stride_h + 1;
+    s.out_w = (s.in_w + s.pad_left + s.pad_right - s.kernel_w) / s.stride_w + 1;
+    const int zero = random.integer(-128, 127);
+    const auto x = random_int8(random, s.batch * s.in_h * s.in_w * s.channels);
+    Scales scales(random, 16, 0.4, true);
+    for (int n = 1; n <= 16; ++n) {
+      const QMultiplier m = q_shifted_multiplier(1.1 / n);
+      scales.multiplier[static_cast<std::size_t>(n - 1)] = m.multiplier;
+      scales.shift[static_cast<std::size_t>(n - 1)] = static_cast<std::int8_t>(m.shift);
+    }
+    const QOutput out = random_output(random);
+    std::vector<std::int8_t> largest, average;
+    bool empty = false;
+    for (int p = 0; p < s.batch * s.out_h * s.out_w; ++p)
+      for (int c = 0; c < s.channels; ++c) {
+        int best = -128, count = 0;
+        std::int64_t sum = 0;
+        for (int ky = 0; ky < s.kernel_h; ++ky)
+          for (int kx = 0; kx < s.kernel_w; ++kx) {
+            const int iy = p / s.out_w % s.out_h * s.stride_h - s.pad_top + ky;
+            const int ix = p % s.out_w * s.stride_w - s.pad_left + kx;
+            if (iy < 0 || ix < 0 || iy >= s.in_h || ix >= s.in_w) continue;
+            const int value = x[static_cast<std::size_t>(
+                ((p / (s.out_w * s.out_h) * s.in_h + iy) * s.in_w + ix) * s.channels + c)];
+            best = std::max(best, value);
+            sum += value - zero;
+            ++count;
+          }
+        empty = empty || count == 0;
+        largest.push_back(static_cast<std::int8_t>(best));
+        const int divisor = s.count_include_pad ? s.kernel_h * s.kernel_w : std::max(count, 1);
+        average.push_back(scales.apply(sum, divisor - 1, out));
+      }
+    if (empty) continue;
+    ++checked;
+    const int outputs = static_cast<int>(largest.size());
+    const auto max = [&](const std::int8_t* from, std::int8_t* to) { q_max_pool2d(s, from, to); };
+    const auto mean = [&](const std::int8_t* from, std::int8_t* to) {
+      q_average_pool2d(s, zero, scales.view(), out, from, to);
+    };
+    CAPTURE(i, s.in_h, s.in_w, s.channels, s.kernel_h, s.kernel_w, s.stride_h, s.stride_w, s.pad_top,
+            s.pad_left);
+    REQUIRE(apart(x, outputs, max) == largest);
+    REQUIRE(apart(x, outputs, mean) == average);
+    REQUIRE(overlapped(x, outputs, q_max_pool2d_lead_x(s), max) == largest);
+    REQUIRE(overlapped(x, outputs, q_average_pool2d_lead_x(s), mean) == average);
+  }
+  REQUIRE(checked > 150);
+}
+
+TEST_CASE("q_softmax is the rounded softmax") {
+  Random random(6);
+  for (int i = 0; i < 200; ++i) {
+    const QSoftmaxShape s{random.integer(1, 2), random.integer(1, 40), random.integer(1, 2)};
+    const double x_scale = 0.001 + 0.3 * std::abs(random.real()), y_scale = i % 2 ? 1.0 / 256 : 0.0051;
+    const QOutput out{i % 2 ? -128 : 7, -128, 127};
+    const auto x = random_int8(random, s.outer * s.axis * s.inner);
+    std::vector<std::uint32_t> table(256);
+    q_softmax_table(x_scale, s.axis, table.data());
+    const QSoftmaxScale scale = q_softmax_scale(y_scale);
+    std::vector<std::int8_t> y = x;
+    q_softmax(s, table.data(), scale.multiplier, scale.shift, out, y.data(), y.data());
+    for (int row = 0; row < s.outer * s.inner; ++row) {
+      const int start = row / s.inner * s.axis * s.inner + row % s.inner;
+      double sum = 0;
+      for (int k = 0; k < s.axis; ++k)
+        sum += std::exp(x_scale * x[static_cast<std::size_t>(start + k * s.inner)]);
+      for (int k = 0; k < s.axis; ++k) {
+        const auto at = static_cast<std::size_t>(start + k * s.inner);
+        const double exact = std::exp(x_scale * x[at]) / sum / y_scale + out.zero_point;
+        // Exponentials have at least 26 bits for 40 elements: a relative error near 2^-26 of at most 256.
+        REQUIRE(y[at] >= clamped(std::floor(exact + 0.5 - 1e-4), out));
+        REQUIRE(y[at] <= clamped(std::floor(exact + 0.5 + 1e-4), out));
+      }
+    }
+  }
+}
