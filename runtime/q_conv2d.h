@@ -238,24 +238,47 @@ TINYTC_INLINE void q_conv2d_gather(const QConv2dShape& s, const std::int8_t* x, 
   q_conv2d_patch(s, x + b.image, b.y, b.x, words + 1);
 }
 
-/// One group's output channels of two pixels. y0, y1, scale, bias: from the group's first channel `o` on; y1
-/// may be y0 (the second pixel, equal to the first, then writes the same).
+/// One block of up to four output channels of two pixels, from channel o on; `width` of them exist.
+TINYTC_INLINE void q_conv2d_block(int words, const std::uint32_t* x, const std::uint32_t* w,
+                                  const std::int32_t* bias, const QScale& scale, const QOutput& out, int o,
+                                  int width, std::int8_t* y0, std::int8_t* y1) {
+  std::int32_t start[4] = {0, 0, 0, 0};
+  std::int32_t sum[8];
+  for (int c = 0; c < width; ++c) start[c] = bias[o + c];
+  q_block_2x4(words, x, w, start, sum);
+  for (int c = 0; c < width; ++c) {
+    y0[o + c] = q_requantized(sum[c], scale, o + c, out);
+    y1[o + c] = q_requantized(sum[4 + c], scale, o + c, out);
+  }
+}
+
+/// One group's output channels of two pixels, from channel o on. y1 may be y0 (the second pixel, equal to the
+/// first, then writes the same).
 TINYTC_INLINE void q_conv2d_channels(const QConv2dShape& s, const std::uint32_t* words,
                                      const std::uint32_t* w, const std::int32_t* bias, const QScale& scale,
                                      const QOutput& out, int o, std::int8_t* y0, std::int8_t* y1) {
   const int channels = s.out_c / s.groups;
   const int count = q_conv2d_words(s);
-  for (int first = 0; first < channels; first += 4) {
-    const int width = min_of(4, channels - first);
-    std::int32_t start[4] = {0, 0, 0, 0};
-    std::int32_t sum[8];
-    for (int c = 0; c < width; ++c) start[c] = bias[o + first + c];
-    q_block_2x4(count, words, w, start, sum);
-    for (int c = 0; c < width; ++c) {
-      y0[o + first + c] = q_requantized(sum[c], scale, o + first + c, out);
-      y1[o + first + c] = q_requantized(sum[4 + c], scale, o + first + c, out);
-    }
-    w += 2 * count;
+  int first = 0;
+#if defined(TINYTC_DSP)
+  if (channels >= 4 && scale.shift == nullptr && out.lo == -128 && out.hi == 127) {
+    QBlockArguments arguments{words,
+                              words + 2 * count,
+                              q_skip(count, 56),
+                              w,
+                              bias + o,
+                              scale.multiplier + o,
+                              out.zero_point,
+                              channels / 4,
+                              y0 + o,
+                              y1 + o};
+    q_bytes_2x4(arguments);
+    first = channels / 4 * 4;
+  }
+#endif
+  for (; first < channels; first += 4) {
+    q_conv2d_block(count, words, w + first / 2 * count, bias, scale, out, o + first,
+                   min_of(4, channels - first), y0, y1);
   }
 }
 

@@ -66,8 +66,10 @@ TINYTC_INLINE void q_dense(const QDenseShape& s, const std::int8_t* x, const std
       const int width = min_of(8, s.out - o);
       std::int32_t start[8] = {0, 0, 0, 0, 0, 0, 0, 0};
       std::int32_t sum[8];
-      for (int c = 0; c < width; ++c) start[c] = bias[o + c];
-      q_block_1x8(words, scratch, w + o / 2 * words, start, sum);
+      if (width < 8) {
+        for (int c = 0; c < width; ++c) start[c] = bias[o + c];
+      }
+      q_block_1x8(words, scratch, w + o / 2 * words, width < 8 ? start : bias + o, sum);
       for (int c = 0; c < width; ++c) {
         y[row * s.out + o + c] = q_requantized(sum[c], scale, o + c, out);
       }

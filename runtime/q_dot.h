@@ -1,9 +1,83 @@
 // The inner blocks of int8 convolutions and dense layers: dot products of widened inputs with paired weights
-// (see q_patch.h).
+// (see q_patch.h), with requantization.
+//
+// Compilers spill eight sums; the assembly for Armv7E-M and Armv8-M's DSP extension needs all 14 free
+// registers. It finds its arguments through r0, keeps them and r7 (which may be the frame pointer, so the
+// compiler cannot lend it) on the stack, and enters its unrolled loop in the middle, so that no count needs a
+// tail. Each loop ends after as many turns as its word count and block count say. The portable twins give the
+// same bits.
 #ifndef TINYTC_RUNTIME_Q_DOT_H
 #define TINYTC_RUNTIME_Q_DOT_H
 
 #include "runtime/q_patch.h"
+
+#if defined(TINYTC_DSP)
+// r0: x, r1: weights, r2 - r5: operands, r6 - lr: sums (both, first) of channel pairs. 56 bytes.
+#define TINYTC_Q_STEP_2X4    \
+  "ldr r2, [r0], #4\n"       \
+  "ldr r3, [r0], #4\n"       \
+  "ldr r4, [r1], #4\n"       \
+  "ldr r5, [r1], #4\n"       \
+  "smlad r6, r2, r4, r6\n"   \
+  "smlad r10, r3, r4, r10\n" \
+  "sxtb16 r4, r4\n"          \
+  "smlad r8, r2, r5, r8\n"   \
+  "smlad r12, r3, r5, r12\n" \
+  "sxtb16 r5, r5\n"          \
+  "smlad r7, r2, r4, r7\n"   \
+  "smlad r11, r3, r4, r11\n" \
+  "smlad r9, r2, r5, r9\n"   \
+  "smlad lr, r3, r5, lr\n"
+// One word of x, four pairs of channels. 68 bytes.
+#define TINYTC_Q_STEP_1X8    \
+  "ldr r2, [r0], #4\n"       \
+  "ldr r3, [r1], #4\n"       \
+  "ldr r4, [r1], #4\n"       \
+  "ldr r5, [r1], #4\n"       \
+  "smlad r6, r2, r3, r6\n"   \
+  "sxtb16 r3, r3\n"          \
+  "smlad r7, r2, r3, r7\n"   \
+  "ldr r3, [r1], #4\n"       \
+  "smlad r8, r2, r4, r8\n"   \
+  "sxtb16 r4, r4\n"          \
+  "smlad r9, r2, r4, r9\n"   \
+  "smlad r10, r2, r5, r10\n" \
+  "sxtb16 r5, r5\n"          \
+  "smlad r11, r2, r5, r11\n" \
+  "smlad r12, r2, r3, r12\n" \
+  "sxtb16 r3, r3\n"          \
+  "smlad lr, r2, r3, lr\n"
+// Runs a step for every word. [sp, #4]: end of x, [sp, #8]: bytes of code to leave out at first.
+#define TINYTC_Q_LOOP(STEP)                      \
+  "ldr r2, [sp, #8]\n"                           \
+  "add pc, r2\n"                                 \
+  "nop\n"                                        \
+  "1:\n" STEP STEP STEP STEP STEP STEP STEP STEP \
+  "ldr r2, [sp, #4]\n"                           \
+  "cmp r0, r2\n"                                 \
+  "bne 1b\n"
+// Keeps arguments and r7 on the stack.
+#define TINYTC_Q_ENTER \
+  "ldr r1, [r0, #4]\n" \
+  "ldr r2, [r0, #8]\n" \
+  "push {r0, r1, r2, r7}\n"
+// Four sums of a channel pair each (first in A, C; both in B, D) become int8: pairs' differences, times
+// their multipliers.
+#define TINYTC_Q_FINISH_PAIR(FIRST, BOTH, M0, M1) \
+  "sub " BOTH ", " BOTH ", " FIRST                \
+  "\n"                                            \
+  "smmlar " FIRST ", " FIRST ", " M0              \
+  ", r5\n"                                        \
+  "asr " BOTH ", " BOTH                           \
+  ", #8\n"                                        \
+  "ssat " FIRST ", #8, " FIRST                    \
+  "\n"                                            \
+  "smmlar " BOTH ", " BOTH ", " M1                \
+  ", r5\n"                                        \
+  "ssat " BOTH ", #8, " BOTH "\n"
+#define TINYTC_Q_CLOBBERS \
+  "r1", "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory"
+#endif
 
 namespace tinytc {
 
@@ -24,10 +98,152 @@ TINYTC_INLINE std::int32_t q_pair_start(std::int32_t first, std::int32_t second)
                                    (static_cast<std::uint32_t>(second) << 8));
 }
 
+/// Arguments of the assembly, which knows their offsets.
+struct QBlockArguments {
+  const std::uint32_t* x;
+  const std::uint32_t* x_end;
+  int skip;  ///< bytes of code to leave out at first
+  const std::uint32_t* w;
+  const std::int32_t* bias;
+  const std::int32_t* multiplier;
+  int zero_point;
+  int blocks;  ///< blocks of channels, at least 1
+  std::int8_t* y0;
+  std::int8_t* y1;
+};
+
+#if defined(TINYTC_DSP)
+/// Bytes of code that the first turn of a loop of eight steps leaves out.
+TINYTC_INLINE constexpr int q_skip(int words, int step_bytes) { return (8 - words % 8) % 8 * step_bytes; }
+
+/// q_block_2x4 in assembly.
+TINYTC_INLINE void q_sums_2x4(int words, const std::uint32_t* x, const std::uint32_t* w,
+                              const std::int32_t* bias, std::int32_t (&sum)[8]) {
+  const QBlockArguments arguments{x, x + 2 * words, q_skip(words, 56), w, bias, sum, 0, 1, nullptr, nullptr};
+  register const QBlockArguments* at asm("r0") = &arguments;
+  asm volatile(TINYTC_Q_ENTER
+      "ldr r5, [r0, #16]\n"
+      "ldr r1, [r0, #12]\n"
+      "ldr r0, [r0]\n"
+      "ldm r5, {r7, r8, r9, r10}\n"
+      "add r6, r7, r8, lsl #8\n"
+      "add r8, r9, r10, lsl #8\n"
+      "mov r10, r6\n"
+      "mov r11, r7\n"
+      "mov r12, r8\n"
+      "mov lr, r9\n" TINYTC_Q_LOOP(TINYTC_Q_STEP_2X4)
+      "sub r6, r6, r7\n"
+      "sub r8, r8, r9\n"
+      "sub r10, r10, r11\n"
+      "sub r12, r12, lr\n"
+      "asr r6, r6, #8\n"
+      "asr r8, r8, #8\n"
+      "asr r10, r10, #8\n"
+      "asr r12, r12, #8\n"
+      "ldr r0, [sp]\n"
+      "ldr r0, [r0, #20]\n"
+      "strd r7, r6, [r0]\n"
+      "strd r9, r8, [r0, #8]\n"
+      "strd r11, r10, [r0, #16]\n"
+      "strd lr, r12, [r0, #24]\n"
+      "pop {r0, r1, r2, r7}\n"
+      : "+r"(at)
+      :
+      : TINYTC_Q_CLOBBERS);
+}
+
+/// All full blocks of four channels of two pixels, requantized with one multiply, clamped to int8.
+TINYTC_INLINE void q_bytes_2x4(QBlockArguments& arguments) {
+  register QBlockArguments* at asm("r0") = &arguments;
+  asm volatile(TINYTC_Q_ENTER
+      "ldr r1, [r0, #12]\n"
+      "2:\n"
+      "ldr r5, [r0, #16]\n"
+      "ldm r5!, {r7, r8, r9, r10}\n"
+      "str r5, [r0, #16]\n"
+      "ldr r0, [r0]\n"
+      "add r6, r7, r8, lsl #8\n"
+      "add r8, r9, r10, lsl #8\n"
+      "mov r10, r6\n"
+      "mov r11, r7\n"
+      "mov r12, r8\n"
+      "mov lr, r9\n" TINYTC_Q_LOOP(TINYTC_Q_STEP_2X4)
+      "ldr r0, [sp]\n"
+      "ldr r2, [r0, #20]\n"
+      "ldr r5, [r0, #24]\n"
+      "ldm r2!, {r3, r4}\n" TINYTC_Q_FINISH_PAIR("r7", "r6", "r3", "r4")
+      TINYTC_Q_FINISH_PAIR("r11", "r10", "r3", "r4")
+      "ldm r2!, {r3, r4}\n"
+      "str r2, [r0, #20]\n" TINYTC_Q_FINISH_PAIR("r9", "r8", "r3", "r4")
+      TINYTC_Q_FINISH_PAIR("lr", "r12", "r3", "r4")
+      "ldr r2, [r0, #32]\n"
+      "ldr r3, [r0, #36]\n"
+      "ldr r4, [r0, #28]\n"
+      "strb r7, [r2], #1\n"
+      "strb r6, [r2], #1\n"
+      "strb r9, [r2], #1\n"
+      "strb r8, [r2], #1\n"
+      "strb r11, [r3], #1\n"
+      "strb r10, [r3], #1\n"
+      "strb lr, [r3], #1\n"
+      "strb r12, [r3], #1\n"
+      "subs r4, r4, #1\n"
+      "strd r2, r3, [r0, #32]\n"
+      "str r4, [r0, #28]\n"
+      "bne 2b\n"
+      "str r1, [r0, #12]\n"
+      "pop {r0, r1, r2, r7}\n"
+      : "+r"(at)
+      :
+      : TINYTC_Q_CLOBBERS);
+}
+
+/// q_block_1x8 in assembly.
+TINYTC_INLINE void q_sums_1x8(int words, const std::uint32_t* x, const std::uint32_t* w,
+                              const std::int32_t* bias, std::int32_t (&sum)[8]) {
+  const QBlockArguments arguments{x, x + words, q_skip(words, 68), w, bias, sum, 0, 1, nullptr, nullptr};
+  register const QBlockArguments* at asm("r0") = &arguments;
+  asm volatile(TINYTC_Q_ENTER
+      "ldr r1, [r0, #16]\n"
+      "ldm r1, {r3, r4, r5, r6, r7, r8, r9, r10}\n"
+      "add r12, r9, r10, lsl #8\n"
+      "mov lr, r9\n"
+      "add r10, r7, r8, lsl #8\n"
+      "mov r11, r7\n"
+      "add r8, r5, r6, lsl #8\n"
+      "mov r9, r5\n"
+      "add r6, r3, r4, lsl #8\n"
+      "mov r7, r3\n"
+      "ldr r1, [r0, #12]\n"
+      "ldr r0, [r0]\n" TINYTC_Q_LOOP(TINYTC_Q_STEP_1X8)
+      "sub r6, r6, r7\n"
+      "sub r8, r8, r9\n"
+      "sub r10, r10, r11\n"
+      "sub r12, r12, lr\n"
+      "asr r6, r6, #8\n"
+      "asr r8, r8, #8\n"
+      "asr r10, r10, #8\n"
+      "asr r12, r12, #8\n"
+      "ldr r0, [sp]\n"
+      "ldr r0, [r0, #20]\n"
+      "strd r7, r6, [r0]\n"
+      "strd r9, r8, [r0, #8]\n"
+      "strd r11, r10, [r0, #16]\n"
+      "strd lr, r12, [r0, #24]\n"
+      "pop {r0, r1, r2, r7}\n"
+      : "+r"(at)
+      :
+      : TINYTC_Q_CLOBBERS);
+}
+#endif
+
 /// Two pixels x four channels: sum[4 * p + c] = bias[c] + sum over words. x: 2 * words, pixels alternating;
 /// w: 2 * words, channels (0, 1) and (2, 3) alternating.
 TINYTC_INLINE void q_block_2x4(int words, const std::uint32_t* x, const std::uint32_t* w,
-                               const std::int32_t (&bias)[4], std::int32_t (&sum)[8]) {
+                               const std::int32_t* bias, std::int32_t (&sum)[8]) {
+#if defined(TINYTC_DSP)
+  q_sums_2x4(words, x, w, bias, sum);
+#else
   std::int32_t first01 = bias[0];
   std::int32_t first23 = bias[2];
   std::int32_t both01 = q_pair_start(bias[0], bias[1]);
@@ -52,12 +268,16 @@ TINYTC_INLINE void q_block_2x4(int words, const std::uint32_t* x, const std::uin
   sum[5] = q_pair_second(next_both01, next_first01);
   sum[6] = next_first23;
   sum[7] = q_pair_second(next_both23, next_first23);
+#endif
 }
 
 /// One row x eight channels: sum[c] = bias[c] + sum over words. x: `words`; w: 4 * words, channel pairs
 /// alternating.
 TINYTC_INLINE void q_block_1x8(int words, const std::uint32_t* x, const std::uint32_t* w,
-                               const std::int32_t (&bias)[8], std::int32_t (&sum)[8]) {
+                               const std::int32_t* bias, std::int32_t (&sum)[8]) {
+#if defined(TINYTC_DSP)
+  q_sums_1x8(words, x, w, bias, sum);
+#else
   std::int32_t first[4];
   std::int32_t both[4];
   for (int c = 0; c < 4; ++c) {
@@ -75,6 +295,7 @@ TINYTC_INLINE void q_block_1x8(int words, const std::uint32_t* x, const std::uin
     sum[2 * c] = first[c];
     sum[2 * c + 1] = q_pair_second(both[c], first[c]);
   }
+#endif
 }
 
 }  // namespace tinytc
