@@ -18,6 +18,7 @@
 #include "passes/choose_layout.h"
 #include "passes/fold.h"
 #include "passes/fuse.h"
+#include "passes/fuse_quantized.h"
 #include "passes/keep_statistics.h"
 #include "passes/make_entries.h"
 #include "passes/order_and_plan.h"
@@ -29,8 +30,8 @@ namespace tinytc {
 namespace {
 
 /// Computes what depends on constants only: the pass says what, the evaluator computes, the pass puts it in.
-void fold(Graph& graph) {
-  const Foldable foldable = find_foldable(graph);
+void fold(Graph& graph, bool dequantize) {
+  const Foldable foldable = find_foldable(graph, dequantize);
   if (!foldable.replaced.empty()) apply_folded(graph, foldable.replaced, execute(foldable.graph, {}));
 }
 
@@ -62,8 +63,9 @@ void compile(const Options& options) {
   tracer.stage("loss", model);
   const std::uint64_t model_hash = hash_of(model);
   simplify(model);
+  move_dequantization(model);
   tracer.stage("simplify", model);
-  fold(model);
+  fold(model, false);
   tracer.stage("fold", model);
 
   const TrainingOptions training{options.optimizer, options.accumulate, options.batch_norm == BatchNormMode::train};
@@ -76,11 +78,13 @@ void compile(const Options& options) {
   Program program;
   program.name = options.name;
   for (auto& [entry, graph] : entries) {
+    fuse_quantized(graph);
+    tracer.stage("quantized", graph, entry);
     choose_layout(graph);
     tracer.stage("layout", graph, entry);
     fuse(graph);
     tracer.stage("fuse", graph, entry);
-    fold(graph);
+    fold(graph, true);
     lower(graph, entry, program);
   }
   tracer.stage("lower", program);

@@ -75,6 +75,29 @@ ValueId GradientContext::reduce_to(ValueId gradient, ValueId operand) {
   return emit("SumTo", {gradient}, {{"shape", graph.shape(operand)}});
 }
 
+const QuantizedTensor* QuantizeContext::input(int i) const {
+  const auto at = static_cast<std::size_t>(i);
+  return at < operands_.size() && operands_[at] ? &*operands_[at] : nullptr;
+}
+
+const QuantizedTensor* QuantizeContext::activation(int i) const {
+  const QuantizedTensor* tensor = input(i);
+  const bool fits = tensor != nullptr && graph.type(tensor->stored).dtype == DType::i8 && tensor->quantization.axis < 0;
+  return fits ? tensor : nullptr;
+}
+
+ValueId QuantizeContext::emit(const std::string& op_name, std::vector<ValueId> inputs, Attributes attributes) {
+  attributes.set("y_scale", double{output.scales[0]});
+  attributes.set("y_zero_point", std::int64_t{output.zero_points[0]});
+  attributes.set("y_lo", std::int64_t{lo});
+  attributes.set("y_hi", std::int64_t{hi});
+  return add_node(graph, op_name, std::move(inputs), 1, std::move(attributes), node.location, "int8/" + node.location.node).front();
+}
+
+ValueId QuantizeContext::constant(const std::string& name, DType dtype, const std::vector<double>& numbers) {
+  return add_constant(graph, node.location.node + "/" + name, dtype, {static_cast<std::int64_t>(numbers.size())}, numbers);
+}
+
 Argument LowerContext::in(int i) const {
   if (!has_input(i)) {
     const DType dtype = node.outputs.empty() || node.outputs[0] == no_value ? input_type(0).dtype : output_type(0).dtype;
@@ -181,6 +204,15 @@ std::vector<Update> updates_of(const Node& node) {
   return updates;
 }
 
+/// What only moves elements leaves their meaning as it is, when all come with one and the same scale.
+void keep_quantization(const TypeContext& context, std::vector<TensorType>& types) {
+  const std::optional<Quantization>& first = context.input(0).quantization;
+  const int last = context.node.op->move.all_inputs ? context.input_count() : 1;
+  bool same = first && first->axis < 0;
+  for (int i = 1; i < last; ++i) same = same && context.has_input(i) && context.input(i).quantization == first;
+  for (TensorType& type : types) type.quantization = same && type.dtype == context.input(0).dtype ? first : std::nullopt;
+}
+
 std::vector<TensorType> infer_types(const Graph& graph, const Node& node) {
   const int count = static_cast<int>(node.inputs.size());
   const TypeContext context(graph, node);
@@ -193,7 +225,9 @@ std::vector<TensorType> infer_types(const Graph& graph, const Node& node) {
     context.fail(fmt::format("has {} inputs, {} takes {} to {}", count, node.op->name, node.op->min_inputs, node.op->max_inputs));
   for (int i = 0; i < node.op->min_inputs; ++i)
     if (!context.has_input(i)) context.fail(fmt::format("input {} is missing", i));
-  return node.op->infer(context);
+  std::vector<TensorType> types = node.op->infer(context);
+  if (node.op->move.moves) keep_quantization(context, types);
+  return types;
 }
 
 std::vector<ValueId> add_node(Graph& graph, const std::string& op_name, std::vector<ValueId> inputs, int outputs, Attributes attributes,

@@ -8,6 +8,7 @@
 //   infer     types of all outputs from the inputs' types and the attributes; TypeContext::fail() for what the user got wrong.
 //   gradient  GradientContext: for every input that needs() a gradient, emit() nodes and set_gradient().
 //   lower     LowerContext: call() one or more kernels, or view().
+//   quantized QuantizeContext: emit() int8 nodes that compute the stored result from stored operands.
 #pragma once
 
 #include <functional>
@@ -164,6 +165,11 @@ struct Update {
   int output, input;
 };
 
+/// A clamp to [lo, hi] as what an operator does; a bound may be infinite.
+struct Clamp {
+  double lo, hi;
+};
+
 /// How an operator meets a change of layout (a permutation of its operands' axes).
 struct LayoutRule {
   /// Inputs and outputs that are activations [N,C,spatial...] which the operator also takes channels-last, when the attribute
@@ -175,11 +181,50 @@ struct LayoutRule {
   /// Rewrites the attributes for operand 0 (and all others of its rank) permuted so that new axis k is old axis perm[k]; false if it
   /// cannot.
   std::function<bool(Node&, std::span<const std::int64_t> perm)> permute = nullptr;
+  int operands = -1;  // only so many inputs have the axes that are permuted; -1: all
 };
 
-/// A clamp to [lo, hi] as what an operator does; a bound may be infinite.
-struct Clamp {
-  double lo, hi;
+/// An int8 tensor and what its elements mean.
+struct QuantizedTensor {
+  ValueId stored = no_value;
+  Quantization quantization = {};
+};
+
+/// What a quantization rule sees: an operator on real numbers whose operands were quantized and whose result will be. It appends nodes
+/// that compute the stored result from the stored operands.
+class QuantizeContext {
+ public:
+  QuantizeContext(Graph& of, const Node& at, std::vector<std::optional<QuantizedTensor>> operands, Quantization result, Clamp bounds)
+      : graph(of), node(at), output(std::move(result)), lo(static_cast<int>(bounds.lo)), hi(static_cast<int>(bounds.hi)), operands_(std::move(operands)) {}
+  Graph& graph;
+  const Node node;            // on real numbers
+  const Quantization output;  // of the result, per tensor, int8
+  const int lo, hi;           // bounds of the stored result, within int8: where clamps after the operator end
+
+  bool has_input(int i) const { return static_cast<std::size_t>(i) < node.inputs.size() && node.inputs[static_cast<std::size_t>(i)] != no_value; }
+  const Shape& shape(int i) const { return graph.shape(node.inputs[static_cast<std::size_t>(i)]); }
+  /// Input i as it was stored (int8; a bias as int32); null when it was not quantized.
+  const QuantizedTensor* input(int i) const;
+  /// The same where it is int8 with one scale.
+  const QuantizedTensor* activation(int i) const;
+  const Value& stored(int i) const { return graph.value(input(i)->stored); }
+  /// Appends an int8 node with the operator's location, and gives it the result's quantization and bounds; its output.
+  ValueId emit(const std::string& op, std::vector<ValueId> inputs, Attributes attributes = {});
+  ValueId constant(const std::string& name, DType dtype, const std::vector<double>& numbers);
+
+ private:
+  std::vector<std::optional<QuantizedTensor>> operands_;
+};
+
+/// How an operator whose results' elements are elements of its operands meets quantization.
+struct MoveRule {
+  bool moves = false;
+  bool all_inputs = false;  // else input 0 only
+  /// Rewrites real numbers among the attributes into stored ones; false when the node computes more than a move or a number has no exact
+  /// stored form. Null: nothing to do.
+  std::function<bool(Node&, const TensorType& stored)> store = nullptr;
+  /// Where an axis of the operand stands in the result; null: scales that differ along an axis do not pass.
+  std::function<std::int64_t(const Node&, std::int64_t axis)> moved_axis = nullptr;
 };
 
 /// y[c] = scale[c] * x[c] + shift[c]; both are values of shape [channels] computed from constants.
@@ -213,6 +258,11 @@ struct OpDef {
   std::function<void(Graph&, Node&, const ChannelAffine&)> absorb_affine = nullptr;
   /// Rewrites a node to what it does in training; `statistics_train`: --batch-norm train. May append nodes before it.
   std::function<void(Graph&, Node&, bool statistics_train)> enter_training = nullptr;
+  // What quantization may do with a node (passes/fuse_quantized).
+  bool quantizes = false, dequantizes = false;  // QuantizeLinear, DequantizeLinear: inputs are the tensor, scale, zero point
+  MoveRule move = {};
+  /// The stored result of the operator on stored operands; no_value when it has none for these.
+  std::function<ValueId(QuantizeContext&)> quantized = nullptr;
   std::function<std::int64_t(const Graph&, const Node&)> fan_in = nullptr;  // of the weight, input 1
   bool is_public = true;  // an ONNX operator; false: made by passes
   /// Optimizers only: the Sink that performs the update. Inputs of an optimizer are (gradient, tensor, others...), outputs are the new

@@ -68,6 +68,14 @@ std::vector<std::byte> transposed_data(const Value& value, const Shape& shape, c
   return result;
 }
 
+/// The type of a computed value, transposed.
+TensorType permuted_type(TensorType type, const Permutation& p) {
+  type.shape = permuted(type.shape, p);
+  if (type.quantization && type.quantization->axis >= 0)
+    type.quantization->axis = static_cast<int>(inverse(p)[static_cast<std::size_t>(type.quantization->axis)]);
+  return type;
+}
+
 struct Origin {
   ValueId source = no_value;
   Permutation permutation;
@@ -166,7 +174,7 @@ class LayoutChoice {
     for (std::size_t i : outputs) {
       if (i >= wanted.size() || wanted[i] == no_value) continue;
       const Value value = graph_.value(wanted[i]);
-      node.outputs[i] = add_value(graph_, {value.name, {value.type.dtype, permuted(value.type.shape, inverse(restore))}});
+      node.outputs[i] = add_value(graph_, {value.name, permuted_type(value.type, inverse(restore))});
     }
     const std::vector<ValueId> made = node.outputs;
     const Location location = node.location;
@@ -205,7 +213,8 @@ class LayoutChoice {
     const LayoutRule& rule = node.op->layout;
     if (!rule.elementwise && rule.permute == nullptr) return false;
     const Permutation* p = nullptr;
-    for (ValueId id : node.inputs) {
+    const std::span<ValueId> operands(node.inputs.data(), rule.operands < 0 ? node.inputs.size() : static_cast<std::size_t>(rule.operands));
+    for (ValueId id : operands) {
       if (id == no_value || is_constant(id) || graph_.value(id).role == Role::parameter) continue;
       const Origin* before = origin(id);
       if (before == nullptr) {
@@ -219,14 +228,14 @@ class LayoutChoice {
     const Permutation restore = *p, back = inverse(restore);
     for (ValueId id : node.outputs)
       if (id != no_value && graph_.shape(id).size() != restore.size()) return false;
-    for (ValueId id : node.inputs)
+    for (ValueId id : operands)
       if (id != no_value && graph_.shape(id).size() != restore.size() && !rule.elementwise) return false;
     if (rule.permute != nullptr) {
       Node changed = node;
       if (!rule.permute(changed, back)) return false;
       node = std::move(changed);
     }
-    for (ValueId& id : node.inputs)
+    for (ValueId& id : std::span<ValueId>(node.inputs.data(), operands.size()))
       if (id != no_value && element_count(graph_.shape(id)) != 1) id = transposed(at_rank(id, restore.size(), node.location), back, node.location);
     std::vector<std::size_t> outputs(node.outputs.size());
     std::iota(outputs.begin(), outputs.end(), std::size_t{0});

@@ -21,12 +21,12 @@ bool stays_small(const Graph& graph, const Node& node) {
 }
 
 /// The nodes that depend on constants only.
-std::vector<bool> foldable_nodes(const Graph& graph) {
+std::vector<bool> foldable_nodes(const Graph& graph, bool dequantize) {
   std::vector<bool> known(graph.values.size(), false), foldable(graph.nodes.size(), false);
   for (std::size_t i = 0; i < graph.values.size(); ++i) known[i] = graph.values[i].role == Role::constant;
   for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
     const Node& node = graph.nodes[n];
-    foldable[n] = !node.inputs.empty() && updates_of(node).empty() && stays_small(graph, node) &&
+    foldable[n] = (dequantize || !node.op->dequantizes) && !node.inputs.empty() && updates_of(node).empty() && stays_small(graph, node) &&
                   std::all_of(node.inputs.begin(), node.inputs.end(),
                               [&](ValueId id) { return id == no_value || known[static_cast<std::size_t>(id)]; });
     if (!foldable[n]) continue;
@@ -38,8 +38,8 @@ std::vector<bool> foldable_nodes(const Graph& graph) {
 
 }  // namespace
 
-Foldable find_foldable(const Graph& graph) {
-  const std::vector<bool> foldable = foldable_nodes(graph);
+Foldable find_foldable(const Graph& graph, bool dequantize) {
+  const std::vector<bool> foldable = foldable_nodes(graph, dequantize);
   Foldable result;
   if (std::find(foldable.begin(), foldable.end(), true) == foldable.end()) return result;
   std::vector<bool> wanted(graph.values.size(), false);

@@ -15,7 +15,9 @@ struct Foldable {
 
 /// What can be folded; `replaced` is empty when there is nothing. A node that makes its operands much larger (Expand) stays, so that
 /// flash is not filled with repetitions.
-Foldable find_foldable(const Graph& graph);
+///
+/// `dequantize`: also what only a DequantizeLinear makes of a constant; else such constants stay stored, for quantization rules.
+Foldable find_foldable(const Graph& graph, bool dequantize);
 
 /// Turns the values `replaced` into constants with the given elements, and removes what is dead then.
 void apply_folded(Graph& graph, const std::vector<ValueId>& replaced, const std::vector<std::vector<std::byte>>& elements);

@@ -98,6 +98,7 @@ OpRows gather_rows() {
   gather.infer = infer_gather;
   gather.gradient = gradient_of_gather;
   gather.lower = lower_gather;
+  gather.move.moves = true;
   gather.may_view = true;
   OpDef grad{.name = "GatherGrad", .min_inputs = 2, .max_inputs = 2};
   grad.infer = infer_gather_grad;

@@ -60,6 +60,11 @@ OpDef transpose_row() {
   row.infer = infer_transpose;
   row.gradient = gradient_of_transpose;
   row.lower = lower_transpose;
+  row.move.moves = true;
+  row.move.moved_axis = [](const Node& node, std::int64_t axis) {
+    const Shape perm = node.attributes.get_ints("perm", {});
+    return static_cast<std::int64_t>(std::find(perm.begin(), perm.end(), axis) - perm.begin());
+  };
   row.may_view = true;
   return row;
 }
@@ -124,6 +129,7 @@ OpDef concat_row() {
   row.infer = infer_concat;
   row.gradient = gradient_of_concat;
   row.lower = lower_concat;
+  row.move = {.moves = true, .all_inputs = true};
   row.layout.permute = permute_axis(0);
   return row;
 }
@@ -198,6 +204,7 @@ OpDef split_row() {
   row.infer = infer_split;
   row.gradient = gradient_of_split;
   row.lower = lower_split;
+  row.move.moves = true;
   row.layout.permute = permute_axis(0);
   row.may_view = true;
   return row;
@@ -233,6 +240,7 @@ OpDef expand_row() {
     move(context, 0, 0,
          make_expand_shape(operand_dims(context.input_shape(0)), operand_dims(context.output_shape())));
   };
+  row.move.moves = true;
   row.layout.permute = [](Node& node, std::span<const std::int64_t> perm) {
     return node.attributes.get_ints("shape", {}).size() == perm.size() && permute_list(node, "shape", perm);
   };
@@ -303,6 +311,7 @@ OpDef tile_row() {
   row.infer = infer_tile;
   row.gradient = gradient_of_tile;
   row.lower = lower_tile;
+  row.move.moves = true;
   row.layout.permute = [](Node& node, std::span<const std::int64_t> perm) {
     return permute_list(node, "repeats", perm);
   };
@@ -358,6 +367,7 @@ OpDef blocks_row(const std::string& name) {
     const Blocks blocks = blocks_of(context.node, context.input_shape(0));
     move(context, 0, 0, transpose_shape(blocks.split, blocks.perm));
   };
+  row.move.moves = true;
   row.may_view = true;
   return row;
 }

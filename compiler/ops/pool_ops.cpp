@@ -44,7 +44,8 @@ Pool2dShape pool_shape(const Window& w, const Attributes& attributes) {
 DType argmax_type(const Window& w) { return w.kernel_h * w.kernel_w <= 256 ? DType::u8 : DType::i32; }
 
 std::vector<TensorType> infer_pool(const TypeContext& context) {
-  rules::require_float(context);
+  const bool selects = context.node.op->selects_maximum;  // works on any numbers
+  if (!selects || context.input(0).dtype != DType::i8) rules::require_float(context);
   const Shape input = channels_first(context.shape(0), context.attributes());
   const Window w = at_node(context, [&] { return pool_window(context.attributes(), input); });
   const Shape output = in_layout(window_output(w, w.in_c, input.size()), context.attributes());
@@ -148,14 +149,16 @@ OpRows pool_ops() {
        .gradient = gradient_of_max_pool,
        .lower = lower_max_pool,
        .layout = max_layout,
-       .selects_maximum = true},
+       .selects_maximum = true,
+       .move = {.moves = true}},
       {.name = "GlobalMaxPool",
        .max_outputs = 3,
        .infer = as_global(infer_pool),
        .gradient = gradient_of_global<gradient_of_max_pool>,
        .lower = lower_global<lower_max_pool>,
        .layout = max_layout,
-       .selects_maximum = true},
+       .selects_maximum = true,
+       .move = {.moves = true}},
       {.name = "MaxPoolGrad",
        .min_inputs = 2,
        .max_inputs = 2,

@@ -202,6 +202,7 @@ OpDef resize_row(const std::string& name) {
   };
   row.layout.permute = permute_resize;
   row.may_view = true;
+  row.move = {.moves = true, .store = [](Node& node, const TensorType&) { return !is_linear(node.attributes); }};
   return row;
 }
 

@@ -115,6 +115,7 @@ OpRows slice_rows() {
   slice.infer = infer_slice;
   slice.gradient = gradient_of_slice;
   slice.lower = lower_slice;
+  slice.move.moves = true;
   slice.layout.permute = permute_slice;
   slice.may_view = true;
   OpDef grad{.name = "SliceGrad"};
@@ -274,12 +275,24 @@ void lower_pad_grad(LowerContext& context) {
                {shape_argument("PadShape", shape), context.in(0), context.out()});
 }
 
+/// The constant that is put around the stored tensor: exact, or none.
+bool store_constant(Node& node, const TensorType& stored) {
+  if (mode_of(node.attributes) != 0) return true;
+  const float scale = stored.quantization->scales[0];
+  const double steps = node.attributes.get_float("constant_value", 0) / double{scale};
+  const double number = steps + stored.quantization->zero_points[0];
+  if (number != std::floor(number) || number < -128 || number > 127) return false;
+  node.attributes.set("constant_value", number);
+  return true;
+}
+
 OpRows pad_rows() {
   OpDef pad{.name = "Pad"};
   pad.constant_operands = {{1, "pads"}, {2, "constant_value", true, false}, {3, "axes"}};
   pad.infer = infer_pad;
   pad.gradient = gradient_of_pad;
   pad.lower = lower_pad;
+  pad.move = {.moves = true, .store = store_constant};
   pad.layout.permute = permute_pad;
   OpDef grad{.name = "PadGrad"};
   grad.infer = infer_pad_grad;

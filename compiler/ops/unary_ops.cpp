@@ -221,6 +221,7 @@ OpDef identity_row() {
   row.lower = [](LowerContext& context) { context.view(0, 0); };
   row.layout.elementwise = true;
   row.may_view = true;
+  row.move.moves = true;
   return row;
 }
 

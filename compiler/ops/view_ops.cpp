@@ -40,7 +40,7 @@ std::vector<TensorType> infer_reshape(const TypeContext& context) {
     std::replace(shape.begin(), shape.end(), std::int64_t{-1}, count / known);
   if (element_count(shape) != count)
     context.fail(fmt::format("{} elements cannot take the shape [{}]", count, fmt::join(shape, ",")));
-  return {{context.input(0).dtype, shape, context.input(0).quantization}};
+  return {{context.input(0).dtype, shape}};
 }
 
 std::vector<TensorType> infer_flatten(const TypeContext& context) {
@@ -91,6 +91,7 @@ OpDef view_row(const std::string& name, std::vector<TensorType> (*infer)(const T
   row.gradient = reshape_back;
   row.lower = [](LowerContext& context) { context.view(0, 0); };
   row.may_view = true;
+  row.move.moves = true;
   return row;
 }
 

@@ -1,0 +1,327 @@
+// Quantized models; see fuse_quantized.h.
+//
+// One walk in topological order that builds the list of nodes anew. For a value v = DequantizeLinear(s), `real_` remembers s and its
+// scale. At a QuantizeLinear the walk looks back at what computes its operand and builds the stored result from stored operands; the old
+// operators are dead then.
+#include "passes/fuse_quantized.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <unordered_map>
+
+#include "compiler/op.h"
+#include "compiler/quantization.h"
+#include "passes/remove_dead.h"
+
+namespace tinytc {
+
+namespace {
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+constexpr Clamp all_stored{-128, 127};
+constexpr std::size_t longest_chain = 32;  // element-wise operators in one table
+
+class QuantizedWalk {
+ public:
+  QuantizedWalk(Graph& graph, bool fuses) : graph_(graph), fuses_(fuses), uses_(use_counts(graph)) {}
+
+  void run() {
+    if (fuses_) name_input_scales();
+    std::vector<Node> nodes = std::move(graph_.nodes);
+    graph_.nodes.clear();
+    for (Node& node : nodes) {
+      for (ValueId& id : node.inputs) id = replacement(id);
+      visit(std::move(node));
+    }
+    for (ValueId& id : graph_.outputs) id = replacement(id);
+    remove_dead(graph_);
+  }
+
+ private:
+  ValueId replacement(ValueId id) const {
+    const auto it = replaced_.find(id);
+    return it == replaced_.end() ? id : it->second;
+  }
+  const QuantizedTensor* real(ValueId id) const {
+    const auto it = real_.find(id);
+    return it == real_.end() ? nullptr : &it->second;
+  }
+  DType dtype(ValueId id) const { return graph_.type(id).dtype; }
+  bool is_constant(ValueId id) const { return graph_.value(id).role == Role::constant; }
+  bool is_single(ValueId id) const { return static_cast<std::size_t>(id) < uses_.size() && uses_[static_cast<std::size_t>(id)] == 1; }
+  bool is_output(ValueId id) const { return std::find(graph_.outputs.begin(), graph_.outputs.end(), id) != graph_.outputs.end(); }
+
+  void append(Node node) {
+    for (ValueId id : node.outputs)
+      if (id != no_value) producer_[id] = graph_.nodes.size();
+    graph_.nodes.push_back(std::move(node));
+  }
+  /// The node that computes a value, if the walk has passed it.
+  const Node* producer(ValueId id) const {
+    const auto it = producer_.find(id);
+    return it == producer_.end() ? nullptr : &graph_.nodes[it->second];
+  }
+  ValueId emit(const std::string& op_name, std::vector<ValueId> inputs, Attributes attributes, const Location& location) {
+    const ValueId id = add_node(graph_, op_name, std::move(inputs), 1, std::move(attributes), location, "int8/" + location.node).front();
+    producer_[id] = graph_.nodes.size() - 1;
+    return id;
+  }
+
+  /// Graph inputs that are read through one and the same conversion get its scale, for whoever writes them.
+  void name_input_scales() {
+    const std::vector<std::vector<int>> readers = consumers(graph_);
+    for (ValueId id : graph_.inputs) {
+      std::optional<Quantization> common;
+      bool same = !readers[static_cast<std::size_t>(id)].empty();
+      for (int reader : readers[static_cast<std::size_t>(id)]) {
+        const Node& node = graph_.nodes[static_cast<std::size_t>(reader)];
+        same = same && node.op->dequantizes && (!common || *common == quantization_of(graph_, node));
+        if (same) common = quantization_of(graph_, node);
+      }
+      if (same) graph_.value(id).type.quantization = common;
+    }
+  }
+
+  void visit(Node node) {
+    if (node.op->dequantizes) return dequantize(std::move(node));
+    if (node.op->quantizes && fuses_) return quantize(std::move(node));
+    if (node.op->move.moves && move_stored(node)) return;
+    append(std::move(node));
+  }
+
+  /// The int8 tensor with the elements of a tensor of bytes.
+  ValueId signed_twin(ValueId id, const Location& location) {
+    if (dtype(id) == DType::i8) return id;
+    const auto [it, is_new] = twin_.emplace(id, no_value);
+    if (!is_new) return it->second;
+    if (is_constant(id)) {
+      Value value = graph_.value(id);
+      value.type = {DType::i8, value.type.shape, std::nullopt};
+      for (std::byte& byte : value.data) byte ^= std::byte{0x80};
+      return twin_[id] = add_value(graph_, std::move(value));
+    }
+    return twin_[id] = emit("FlipSign", {id}, {}, location);
+  }
+
+  void dequantize(Node node) {
+    const ValueId stored = node.inputs[0], result = node.outputs[0];
+    const Quantization quantization = quantization_of(graph_, node);
+    const DType type = dtype(stored);
+    if (dtype(result) == DType::f32) {
+      const bool is_byte = type == DType::i8 || type == DType::u8;
+      if (is_byte && fuses_)
+        real_[result] = {signed_twin(stored, node.location), type == DType::u8 ? *flipped(quantization, type) : quantization};
+      else
+        real_[result] = {stored, quantization};
+    }
+    append(std::move(node));
+  }
+
+  /// Inputs of a moving operator whose elements it moves.
+  static std::size_t moved_inputs(const Node& node) { return node.op->move.all_inputs ? node.inputs.size() : std::min<std::size_t>(1, node.inputs.size()); }
+
+  /// The node on stored operands, if all come with one scale; its results are converted behind it.
+  bool move_stored(const Node& node) {
+    const QuantizedTensor* first = node.inputs.empty() || node.inputs[0] == no_value ? nullptr : real(node.inputs[0]);
+    if (first == nullptr) return false;
+    Quantization quantization = first->quantization;
+    for (std::size_t i = 0; i < moved_inputs(node); ++i) {
+      const QuantizedTensor* other = node.inputs[i] == no_value ? nullptr : real(node.inputs[i]);
+      if (other == nullptr || other->quantization != quantization || dtype(other->stored) != dtype(first->stored)) return false;
+    }
+    if (quantization.axis >= 0) {
+      if (node.op->move.moved_axis == nullptr) return false;
+      quantization.axis = static_cast<int>(node.op->move.moved_axis(node, quantization.axis));
+    }
+    std::vector<ValueId> results = stored_move(node, first->quantization, [&](std::size_t i) { return real(node.inputs[i])->stored; });
+    if (results.empty()) return false;
+    for (std::size_t i = 0; i < results.size(); ++i) {
+      if (results[i] == no_value) continue;
+      convert_back(node, results[i], quantization, node.outputs[i]);
+      real_[node.outputs[i]] = {results[i], quantization};
+    }
+    return true;
+  }
+
+  /// Appends the node on other, stored operands; its results, or nothing when it cannot.
+  template <typename Operand>
+  std::vector<ValueId> stored_move(const Node& node, const Quantization& quantization, Operand operand) {
+    Node moved = node;
+    for (std::size_t i = 0; i < moved_inputs(node); ++i) moved.inputs[i] = operand(i);
+    const TensorType stored{dtype(moved.inputs[0]), graph_.shape(moved.inputs[0]), quantization};
+    if (stored.dtype != DType::i8 && stored.dtype != DType::u8) return {};
+    if (moved.op->move.store != nullptr && !moved.op->move.store(moved, stored)) return {};
+    const std::vector<TensorType> types = infer_types(graph_, moved);
+    for (std::size_t i = 0; i < moved.outputs.size(); ++i) {
+      if (moved.outputs[i] == no_value) continue;
+      if (types[i].dtype != stored.dtype) return {};  // another kind of result, positions for instance
+      moved.outputs[i] = add_value(graph_, {graph_.value(node.outputs[i]).name + "/stored", types[i]});
+    }
+    std::vector<ValueId> results = moved.outputs;
+    append(std::move(moved));
+    return results;
+  }
+
+  void convert_back(const Node& node, ValueId stored, const Quantization& quantization, ValueId result) {
+    const std::vector<double> scales(quantization.scales.begin(), quantization.scales.end());
+    const std::vector<double> zeros(quantization.zero_points.begin(), quantization.zero_points.end());
+    const Shape shape = quantization.axis < 0 ? Shape{} : Shape{static_cast<std::int64_t>(scales.size())};
+    const ValueId scale = add_constant(graph_, "scale", DType::f32, shape, scales);
+    const ValueId zero = add_constant(graph_, "zero_point", dtype(stored), shape, zeros);
+    Attributes attributes;
+    if (quantization.axis >= 0) attributes.set("axis", std::int64_t{quantization.axis});
+    append({&op("DequantizeLinear"), {stored, scale, zero}, {result}, std::move(attributes), node.location});
+  }
+
+  void quantize(Node node) {
+    const ValueId out = node.outputs[0];
+    const DType type = dtype(out);
+    Quantization wanted = quantization_of(graph_, node);
+    const bool is_byte = type == DType::i8 || type == DType::u8;
+    if (!is_byte || wanted.axis >= 0 || dtype(node.inputs[0]) != DType::f32) return append(std::move(node));
+    if (type == DType::u8) wanted = *flipped(wanted, type);
+    const std::size_t values = graph_.values.size();
+    ValueId result = fused(node.inputs[0], wanted, all_stored, node.location);
+    const bool is_new = result != no_value && static_cast<std::size_t>(result) >= values;
+    // An output of the graph needs an operator of its own that computes it.
+    if (result == no_value || (is_output(out) && !is_new && type == DType::i8)) return append(std::move(node));
+    if (type == DType::u8) {
+      const ValueId back = emit("FlipSign", {result}, {}, node.location);
+      twin_[back] = result;
+      result = back;
+    }
+    if (is_new) graph_.value(result).name = graph_.value(out).name;
+    replaced_[out] = result;
+  }
+
+  /// The stored form of value `x` with that quantization and bounds; no_value when there is no int8 operator for what computes it.
+  ValueId fused(ValueId x, const Quantization& wanted, Clamp bounds, const Location& location) {
+    const bool is_free = bounds.lo == all_stored.lo && bounds.hi == all_stored.hi;
+    if (const QuantizedTensor* same = real(x); same != nullptr && is_free && same->quantization == wanted && dtype(same->stored) == DType::i8)
+      return same->stored;
+    if (const ValueId table = as_table(x, wanted, bounds, location); table != no_value) return table;
+    const Node* source = producer(x);
+    if (source == nullptr || !is_single(x) || source->outputs.size() != 1) return no_value;
+    if (source->op->as_clamp != nullptr) {
+      const Clamp clamp = source->op->as_clamp(*source);
+      return fused(source->inputs[0], wanted, narrowed(bounds, clamp, wanted), location);
+    }
+    if (source->op->quantized != nullptr) return by_rule(*source, wanted, bounds);
+    if (source->op->move.moves) return behind_move(*source, wanted, bounds, location);
+    return no_value;
+  }
+
+  static Clamp narrowed(Clamp bounds, Clamp clamp, const Quantization& wanted) {
+    const auto stored = [&](double real) { return std::clamp(stored_number(real, wanted), all_stored.lo, all_stored.hi); };
+    const double lo = std::isinf(clamp.lo) ? all_stored.lo : stored(clamp.lo), hi = std::isinf(clamp.hi) ? all_stored.hi : stored(clamp.hi);
+    // A clamp behind this one moves what it cuts off to its own ends.
+    return {std::clamp(lo, bounds.lo, bounds.hi), std::clamp(hi, bounds.lo, bounds.hi)};
+  }
+
+  ValueId by_rule(const Node& source, const Quantization& wanted, Clamp bounds) {
+    std::vector<std::optional<QuantizedTensor>> operands;
+    for (ValueId id : source.inputs) {
+      const QuantizedTensor* tensor = id == no_value ? nullptr : real(id);
+      operands.push_back(tensor == nullptr ? std::nullopt : std::optional(*tensor));
+    }
+    const std::size_t first = graph_.nodes.size();
+    const Node copy = source;  // the list of nodes grows
+    QuantizeContext context(graph_, copy, std::move(operands), wanted, bounds);
+    const ValueId result = copy.op->quantized(context);
+    for (std::size_t n = first; n < graph_.nodes.size(); ++n) producer_[graph_.nodes[n].outputs[0]] = n;
+    return result;
+  }
+
+  /// QuantizeLinear before an operator that only moves elements instead of behind it.
+  ValueId behind_move(const Node& source, const Quantization& wanted, Clamp bounds, const Location& location) {
+    const Node node = source;
+    std::vector<ValueId> stored;
+    for (std::size_t i = 0; i < moved_inputs(node); ++i) {
+      const ValueId operand = fused(node.inputs[i], wanted, bounds, location);
+      if (operand == no_value) return no_value;
+      stored.push_back(operand);
+    }
+    const std::vector<ValueId> results = stored_move(node, wanted, [&](std::size_t i) { return stored[i]; });
+    return results.empty() ? no_value : results[0];
+  }
+
+  /// The element-wise operators between stored tensor `leaf` and a value, operands first.
+  struct Chain {
+    ValueId leaf = no_value;  // the real operand
+    std::vector<std::size_t> nodes;
+  };
+
+  bool find_chain(ValueId x, Chain& chain) const {
+    if (const QuantizedTensor* tensor = real(x); tensor != nullptr && !is_constant(tensor->stored)) {
+      if (tensor->quantization.axis >= 0 || dtype(tensor->stored) != DType::i8) return false;
+      const bool is_other = chain.leaf != no_value && real(chain.leaf)->stored != tensor->stored;
+      if (!is_other && chain.leaf == no_value) chain.leaf = x;
+      return !is_other;
+    }
+    if (element_count(graph_.shape(x)) == 1 && is_constant(x)) return true;
+    const auto at = producer_.find(x);
+    if (at == producer_.end() || chain.nodes.size() >= longest_chain) return false;
+    if (std::find(chain.nodes.begin(), chain.nodes.end(), at->second) != chain.nodes.end()) return true;
+    const Node& node = graph_.nodes[at->second];
+    const bool is_one = element_count(graph_.shape(x)) == 1;  // a converted scalar constant
+    if (node.op->dequantizes && is_one && is_constant(node.inputs[0])) return chain.nodes.push_back(at->second), true;
+    if (!node.op->layout.elementwise || node.outputs.size() != 1 || dtype(x) != DType::f32) return false;
+    for (ValueId id : node.inputs)
+      if (id != no_value && !find_chain(id, chain)) return false;
+    chain.nodes.push_back(at->second);
+    return true;
+  }
+
+  /// A table for all 256 stored numbers, which the same operators compute from a constant.
+  ValueId as_table(ValueId x, const Quantization& wanted, Clamp bounds, const Location& location) {
+    Chain chain;
+    if (!find_chain(x, chain) || chain.leaf == no_value || graph_.shape(x) != graph_.shape(chain.leaf)) return no_value;
+    const QuantizedTensor leaf = *real(chain.leaf);
+    std::vector<double> numbers(256);
+    for (std::size_t i = 0; i < numbers.size(); ++i) numbers[i] = static_cast<double>(i) - 128;
+    const ValueId all = add_constant(graph_, "all_bytes", DType::i8, {256}, numbers);
+    std::unordered_map<ValueId, ValueId> copy_of;
+    const auto copy = [&](ValueId id) {
+      if (id == no_value) return no_value;
+      const QuantizedTensor* tensor = real(id);
+      if (tensor != nullptr && tensor->stored == leaf.stored) id = chain.leaf;
+      const auto it = copy_of.find(id);
+      return it == copy_of.end() ? id : it->second;
+    };
+    copy_of[chain.leaf] = emit_conversion("DequantizeLinear", all, leaf.quantization, location);
+    for (std::size_t n : chain.nodes) {
+      const Node node = graph_.nodes[n];
+      std::vector<ValueId> inputs;
+      for (ValueId id : node.inputs) inputs.push_back(copy(id));
+      copy_of[node.outputs[0]] = emit(node.op->name, std::move(inputs), node.attributes, node.location);
+    }
+    ValueId table = emit_conversion("QuantizeLinear", copy(x), wanted, location);
+    if (bounds.lo > all_stored.lo || bounds.hi < all_stored.hi) table = emit("Clip", {table}, {{"min", bounds.lo}, {"max", bounds.hi}}, location);
+    Attributes attributes{{"y_scale", double{wanted.scales[0]}}, {"y_zero_point", std::int64_t{wanted.zero_points[0]}}};
+    return emit("Int8Table", {leaf.stored, table}, std::move(attributes), location);
+  }
+
+  ValueId emit_conversion(const std::string& name, ValueId x, const Quantization& quantization, const Location& location) {
+    const ValueId scale = add_constant(graph_, "scale", DType::f32, {}, {double{quantization.scales[0]}});
+    const ValueId zero = add_constant(graph_, "zero_point", DType::i8, {}, {double(quantization.zero_points[0])});
+    return emit(name, {x, scale, zero}, {}, location);
+  }
+
+  Graph& graph_;
+  const bool fuses_;
+  const std::vector<int> uses_;
+  std::unordered_map<ValueId, ValueId> replaced_;  // results of QuantizeLinear -> the same from an int8 operator
+  std::unordered_map<ValueId, QuantizedTensor> real_;
+  std::unordered_map<ValueId, ValueId> twin_;  // uint8 -> int8
+  std::unordered_map<ValueId, std::size_t> producer_;
+};
+
+}  // namespace
+
+void move_dequantization(Graph& graph) { QuantizedWalk(graph, false).run(); }
+
+void fuse_quantized(Graph& graph) { QuantizedWalk(graph, true).run(); }
+
+}  // namespace tinytc
