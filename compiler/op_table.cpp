@@ -19,6 +19,7 @@ constexpr Family families[] = {
     norm_ops,
     optimizer_ops,
     pool_ops,
+    quantize_ops,
     reduce_ops,
     resize_ops,
     slice_ops,

@@ -17,6 +17,7 @@ OpRows movement_ops();
 OpRows norm_ops();
 OpRows optimizer_ops();
 OpRows pool_ops();
+OpRows quantize_ops();
 OpRows reduce_ops();
 OpRows resize_ops();
 OpRows slice_ops();

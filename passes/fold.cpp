@@ -26,7 +26,7 @@ std::vector<bool> foldable_nodes(const Graph& graph, bool dequantize) {
   for (std::size_t i = 0; i < graph.values.size(); ++i) known[i] = graph.values[i].role == Role::constant;
   for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
     const Node& node = graph.nodes[n];
-    foldable[n] = (dequantize || !node.op->dequantizes) && !node.inputs.empty() && updates_of(node).empty() && stays_small(graph, node) &&
+    foldable[n] = (dequantize || !node.op->dequantizes) && !node.inputs.empty() && updates_of(node).empty() && (node.op->dequantizes || stays_small(graph, node)) &&
                   std::all_of(node.inputs.begin(), node.inputs.end(),
                               [&](ValueId id) { return id == no_value || known[static_cast<std::size_t>(id)]; });
     if (!foldable[n]) continue;

@@ -14,7 +14,7 @@ struct Foldable {
 };
 
 /// What can be folded; `replaced` is empty when there is nothing. A node that makes its operands much larger (Expand) stays, so that
-/// flash is not filled with repetitions.
+/// flash is not filled with repetitions; a dequantized constant does not, as RAM for it is dearer than flash.
 ///
 /// `dequantize`: also what only a DequantizeLinear makes of a constant; else such constants stay stored, for quantization rules.
 Foldable find_foldable(const Graph& graph, bool dequantize);
