@@ -10,6 +10,7 @@
 #include <algorithm>
 
 #include "compiler/op_table.h"
+#include "compiler/ops/int8.h"
 #include "compiler/ops/rules.h"
 #include "runtime/elementwise.h"
 
@@ -364,9 +365,14 @@ OpRows binary_ops() {
   OpDef add = binary_row("Add", Types::numbers, gradient_of_add);
   add.is_addition = true;
   add.bias_inputs = {0, 1};
+  add.quantized = int8::quantized_add;
+  OpDef sub = binary_row("Sub", Types::numbers, gradient_of_sub);
+  sub.quantized = int8::quantized_sub;
+  OpDef mul = binary_row("Mul", Types::numbers, gradient_of_mul);
+  mul.quantized = int8::quantized_mul;
   OpRows rows = {add,
-                 binary_row("Sub", Types::numbers, gradient_of_sub),
-                 binary_row("Mul", Types::numbers, gradient_of_mul),
+                 sub,
+                 mul,
                  binary_row("Div", Types::numbers, gradient_of_div),
                  binary_row("And", Types::booleans, no_gradient),
                  binary_row("Or", Types::booleans, no_gradient),

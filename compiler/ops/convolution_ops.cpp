@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "compiler/op_table.h"
+#include "compiler/ops/int8.h"
 #include "compiler/ops/rules.h"
 #include "compiler/ops/spatial.h"
 #include "runtime/conv2d.h"
@@ -15,18 +16,6 @@
 namespace tinytc {
 
 namespace {
-
-/// Geometry of the forward convolution with input [N,C,spatial...] and weight [O,I/g,kernel...].
-Window convolution_window(const Attributes& attributes, const Shape& input, const Shape& weight) {
-  if (weight.size() < 3) throw UserError(fmt::format("the weight has rank {}, not 3 or 4", weight.size()));
-  Window window = window_of(attributes, input, Shape(weight.begin() + 2, weight.end()));
-  window.out_c = weight[0];
-  if (weight[1] * window.groups != window.in_c)
-    throw UserError(fmt::format("the weight takes {} channels in each of {} groups, the input has {}", weight[1], window.groups, window.in_c));
-  if (window.out_c % window.groups != 0)
-    throw UserError(fmt::format("group {} does not divide {} output channels", window.groups, window.out_c));
-  return window;
-}
 
 void check_bias(const TypeContext& context, int input, std::int64_t channels) {
   if (!context.has_input(input)) return;
@@ -50,16 +39,6 @@ std::vector<TensorType> infer_conv(const TypeContext& context) {
 }
 
 // --- Lowering ---
-
-template <typename S>
-void fill_window(S& s, const Window& w) {
-  s.batch = to_int(w.batch), s.in_h = to_int(w.in_h), s.in_w = to_int(w.in_w);
-  s.out_h = to_int(w.out_h), s.out_w = to_int(w.out_w);
-  s.kernel_h = to_int(w.kernel_h), s.kernel_w = to_int(w.kernel_w), s.stride_h = to_int(w.stride_h), s.stride_w = to_int(w.stride_w);
-  s.dilation_h = to_int(w.dilation_h), s.dilation_w = to_int(w.dilation_w), s.pad_top = to_int(w.pad_top), s.pad_left = to_int(w.pad_left);
-}
-
-bool is_depthwise(const Window& w) { return w.groups == w.in_c && w.groups > 1; }
 
 Conv2dShape dense_shape(const Window& w, bool packed) {
   Conv2dShape s{};
@@ -334,6 +313,7 @@ OpRows convolution_ops() {
        .residual_input = 3,
        .can_absorb_affine = can_absorb_channels,
        .absorb_affine = absorb_channels<0>,
+       .quantized = int8::quantized_conv,
        .fan_in = fan_in_of_conv},
       {.name = "ConvTranspose",
        .min_inputs = 2,

@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "compiler/op_table.h"
+#include "compiler/ops/int8.h"
 #include "compiler/ops/rules.h"
 #include "compiler/ops/spatial.h"
 #include "runtime/gemm.h"
@@ -291,6 +292,7 @@ OpRows gemm_ops() {
        .bias_input = 2,
        .can_absorb_affine = can_absorb_columns,
        .absorb_affine = absorb_columns,
+       .quantized = int8::quantized_gemm,
        .fan_in = fan_in_of_gemm},
       {.name = "MatMul",
        .min_inputs = 2,
@@ -302,6 +304,7 @@ OpRows gemm_ops() {
        .bias_input = 2,
        .can_absorb_affine = can_absorb_columns,
        .absorb_affine = absorb_columns,
+       .quantized = int8::quantized_matmul,
        .fan_in = fan_in_of_matmul},
       {.name = "MatrixProductGrad",
        .min_inputs = 2,

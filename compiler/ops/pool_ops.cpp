@@ -3,6 +3,8 @@
 // MaxPool has a third output beside ONNX's two, the position of the maximum in its window, which the gradient asks for. Internal rows:
 // MaxPoolGrad(dy, argmax), AveragePoolGrad(dy), with the pool's attributes, `input_shape` ([N,C,spatial...]) and `is_global`.
 #include "compiler/op_table.h"
+#include "compiler/ops/int8.h"
+#include "compiler/ops/pooling.h"
 #include "compiler/ops/rules.h"
 #include "compiler/ops/spatial.h"
 #include "runtime/pool2d.h"
@@ -11,34 +13,9 @@ namespace tinytc {
 
 namespace {
 
-Window pool_window(const Attributes& attributes, const Shape& input) {
-  if (input.size() != 3 && input.size() != 4) throw UserError("pooling needs an input of rank 3 or 4");
-  if (attributes.get_int("is_global", 0) != 0) {
-    Attributes plain;
-    return window_of(plain, input, Shape(input.begin() + 2, input.end()));
-  }
-  Attributes window = attributes;
-  window.erase("group");
-  return window_of(window, input, attributes.get_ints("kernel_shape", {}));
-}
-
-Window forward_window(const Attributes& attributes, const Shape& input) {
-  return pool_window(attributes, channels_first(input, attributes));
-}
-
 Attributes global(Attributes attributes) {
   attributes.set("is_global", std::int64_t{1});
   return attributes;
-}
-
-Pool2dShape pool_shape(const Window& w, const Attributes& attributes) {
-  Pool2dShape s{};
-  s.batch = to_int(w.batch), s.in_h = to_int(w.in_h), s.in_w = to_int(w.in_w), s.channels = to_int(w.in_c);
-  s.out_h = to_int(w.out_h), s.out_w = to_int(w.out_w), s.kernel_h = to_int(w.kernel_h), s.kernel_w = to_int(w.kernel_w);
-  s.stride_h = to_int(w.stride_h), s.stride_w = to_int(w.stride_w), s.dilation_h = to_int(w.dilation_h), s.dilation_w = to_int(w.dilation_w);
-  s.pad_top = to_int(w.pad_top), s.pad_left = to_int(w.pad_left), s.pad_bottom = to_int(w.pad_bottom), s.pad_right = to_int(w.pad_right);
-  s.count_include_pad = attributes.get_int("count_include_pad", 0) != 0 ? 1 : 0;
-  return s;
 }
 
 DType argmax_type(const Window& w) { return w.kernel_h * w.kernel_w <= 256 ? DType::u8 : DType::i32; }
@@ -166,12 +143,13 @@ OpRows pool_ops() {
        .lower = lower_max_pool_grad,
        .layout = {.spatial_inputs = {0, 1}, .spatial_outputs = {0}, .needs_channels_last = true},
        .is_public = false},
-      {.name = "AveragePool", .infer = infer_pool, .gradient = gradient_of_average_pool, .lower = lower_average_pool, .layout = average_layout},
+      {.name = "AveragePool", .infer = infer_pool, .gradient = gradient_of_average_pool, .lower = lower_average_pool, .layout = average_layout, .quantized = int8::quantized_average_pool},
       {.name = "GlobalAveragePool",
        .infer = as_global(infer_pool),
        .gradient = gradient_of_global<gradient_of_average_pool>,
        .lower = lower_global<lower_average_pool>,
-       .layout = average_layout},
+       .layout = average_layout,
+       .quantized = int8::quantized_global_average_pool},
       {.name = "AveragePoolGrad", .infer = infer_pool_grad, .lower = lower_average_pool_grad, .layout = average_layout, .is_public = false},
   };
 }

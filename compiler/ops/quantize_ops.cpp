@@ -1,5 +1,4 @@
-// QuantizeLinear and DequantizeLinear, and the int8 operators that any model may need: Int8Table (a function of one operand as a
-// table) and FlipSign (uint8 storage seen as int8 and back).
+// QuantizeLinear and DequantizeLinear: between real numbers and stored ones. Scales and zero points are constants.
 //
 // Gradients are straight-through: as if nothing were rounded or cut off.
 #include <fmt/format.h>
@@ -9,7 +8,7 @@
 #include "compiler/op_table.h"
 #include "compiler/ops/rules.h"
 #include "compiler/quantization.h"
-#include "runtime/quantize.h"
+#include "runtime/q_elementwise.h"
 
 namespace tinytc {
 
@@ -17,7 +16,7 @@ namespace {
 
 using namespace rules;
 
-constexpr const char* header = "runtime/quantize.h";
+constexpr const char* header = "runtime/q_elementwise.h";
 
 bool is_stored_type(DType dtype, bool with_i32) {
   return dtype == DType::i8 || dtype == DType::u8 || dtype == DType::i16 || dtype == DType::u16 || (with_i32 && dtype == DType::i32);
@@ -75,26 +74,21 @@ QuantizeShape channels_of(const LowerContext& context, const Shape& tensor) {
   return {around.outer, around.axis, around.inner};
 }
 
-/// The zero points, or as many zeros.
-Argument zero_points(LowerContext& context, DType stored) {
-  if (context.has_input(2)) return context.in(2);
-  const Shape shape{element_count(context.input_shape(1))};
-  return context.table("zero_points", {stored, shape}, std::vector<std::byte>(static_cast<std::size_t>(element_count(shape) * size_of(stored))));
+/// The zero points as the kernels take them, or null.
+Argument zero_points(LowerContext& context) {
+  if (!context.has_input(2)) return literal("nullptr");
+  const Value& value = context.graph.value(context.node.inputs[2]);
+  return context.table(value.name, {DType::i32, {element_count(value.type.shape)}}, encode(DType::i32, numbers_of(value)));
 }
 
 void lower_quantize(LowerContext& context) {
   const QuantizeShape s = channels_of(context, context.output_shape());
-  const Argument zeros = zero_points(context, context.output_type().dtype);
-  const bool bytes = size_of(context.output_type().dtype) == 1;
-  std::vector<LowerContext::Lead> leads;
-  if (bytes) leads.push_back({0, 0, quantize_linear_lead_x(s)});
-  context.call(header, "quantize_linear", {shape_argument("QuantizeShape", s), context.in(0), context.in(1), zeros, context.out()}, 0, leads);
+  context.call(header, "quantize_linear", {shape_argument("QuantizeShape", s), context.in(0), context.in(1), zero_points(context), context.out()});
 }
 
 void lower_dequantize(LowerContext& context) {
   const QuantizeShape s = channels_of(context, context.output_shape());
-  const Argument zeros = zero_points(context, context.input_type(0).dtype);
-  context.call(header, "dequantize_linear", {shape_argument("QuantizeShape", s), context.in(0), context.in(1), zeros, context.out()});
+  context.call(header, "dequantize_linear", {shape_argument("QuantizeShape", s), context.in(0), context.in(1), zero_points(context), context.out()});
 }
 
 void straight_through(GradientContext& context) {
@@ -130,48 +124,8 @@ OpDef dequantize_row() {
   return row;
 }
 
-// --- Int8Table(x, table): the stored result for each of the 256 stored operands ---
-
-OpDef table_row() {
-  OpDef row{.name = "Int8Table", .min_inputs = 2, .max_inputs = 2};
-  row.infer = [](const TypeContext& context) {
-    require_dtype(context, 0, DType::i8);
-    require_dtype(context, 1, DType::i8);
-    require_shape(context, 1, {256}, "the table");
-    return int8_result(context, context.shape(0));
-  };
-  row.lower = [](LowerContext& context) {
-    const ElementwiseShape shape{to_int(element_count(context.output_shape()))};
-    context.call(header, "table_lookup", {shape_argument("ElementwiseShape", shape), context.in(1), context.in(0), context.out()}, 0,
-                 {{0, 0, table_lookup_lead_x(shape)}});
-  };
-  row.layout.elementwise = true;
-  row.layout.operands = 1;
-  row.is_public = false;
-  return row;
-}
-
-// --- FlipSign(x): uint8 x -> int8 x - 128, int8 x -> uint8 x + 128 ---
-
-OpDef flip_row() {
-  OpDef row{.name = "FlipSign"};
-  row.infer = [](const TypeContext& context) {
-    const DType from = context.input(0).dtype;
-    require(from == DType::i8 || from == DType::u8, "FlipSign takes bytes");
-    return std::vector<TensorType>{{from == DType::i8 ? DType::u8 : DType::i8, context.shape(0), flipped(context.input(0).quantization, from)}};
-  };
-  row.lower = [](LowerContext& context) {
-    const ElementwiseShape shape{to_int(element_count(context.output_shape()))};
-    context.call(header, "flip_sign", {shape_argument("ElementwiseShape", shape), context.in(0), context.out()}, 0,
-                 {{0, 0, flip_sign_lead_x(shape)}});
-  };
-  row.layout.elementwise = true;
-  row.is_public = false;
-  return row;
-}
-
 }  // namespace
 
-OpRows quantize_ops() { return {quantize_row(), dequantize_row(), table_row(), flip_row()}; }
+OpRows quantize_ops() { return {quantize_row(), dequantize_row()}; }
 
 }  // namespace tinytc

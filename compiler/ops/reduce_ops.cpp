@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "compiler/op_table.h"
+#include "compiler/ops/int8.h"
 #include "compiler/ops/rules.h"
 #include "runtime/reduce.h"
 #include "runtime/reduce_shapes.h"
@@ -264,6 +265,7 @@ OpRows reduce_ops() {
   OpRows rows = {arg_row("ArgMax", false), arg_row("ArgMin", true), sum_to_row()};
   for (const Reduction& reduction : reductions) {
     rows.push_back(reduction_row(reduction));
+    if (std::string(reduction.name) == "ReduceMean") rows.back().quantized = int8::quantized_mean;
     if (reduction.slope == Slope::functor || reduction.slope == Slope::functor_of_x ||
         reduction.slope == Slope::extreme)
       rows.push_back(reduction_grad_row(reduction));

@@ -1,6 +1,7 @@
 // Softmax and LogSoftmax along `axis` (import brings the older, flattening form to this one), and their
 // gradients "<Name>Grad" (dy, y).
 #include "compiler/op_table.h"
+#include "compiler/ops/int8.h"
 #include "compiler/ops/rules.h"
 #include "runtime/softmax.h"
 
@@ -86,7 +87,9 @@ void lower_log_softmax_grad(LowerContext& context) {
 }  // namespace
 
 OpRows softmax_ops() {
-  return {forward_row("Softmax", lower_softmax), forward_row("LogSoftmax", lower_log_softmax),
+  OpDef softmax = forward_row("Softmax", lower_softmax);
+  softmax.quantized = int8::quantized_softmax;
+  return {softmax, forward_row("LogSoftmax", lower_log_softmax),
           grad_row("SoftmaxGrad", lower_softmax_grad), grad_row("LogSoftmaxGrad", lower_log_softmax_grad)};
 }
 

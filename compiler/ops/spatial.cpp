@@ -102,6 +102,17 @@ Shape window_output(const Window& window, std::int64_t channels, std::size_t ran
   return shape;
 }
 
+Window convolution_window(const Attributes& attributes, const Shape& input, const Shape& weight) {
+  if (weight.size() < 3) throw UserError(fmt::format("the weight has rank {}, not 3 or 4", weight.size()));
+  Window window = window_of(attributes, input, Shape(weight.begin() + 2, weight.end()));
+  window.out_c = weight[0];
+  if (weight[1] * window.groups != window.in_c)
+    throw UserError(fmt::format("the weight takes {} channels in each of {} groups, the input has {}", weight[1], window.groups, window.in_c));
+  if (window.out_c % window.groups != 0)
+    throw UserError(fmt::format("group {} does not divide {} output channels", window.groups, window.out_c));
+  return window;
+}
+
 Argument activation_argument(const LowerContext& context, DType dtype) {
   const Attributes& attributes = context.attributes();
   const bool none = !attributes.has("activation_lo");

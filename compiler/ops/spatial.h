@@ -22,6 +22,18 @@ Shape in_layout(Shape channels_first_shape, const Attributes& attributes);
 /// Geometry from attributes strides, dilations, pads, auto_pad, ceil_mode, groups. `input`: [N,C,spatial...]; `kernel`: spatial extents.
 /// out_c is left to the caller. Throws UserError(message only) when something does not fit; 1-D and 2-D only.
 Window window_of(const Attributes& attributes, const Shape& input, const Shape& kernel);
+/// Geometry of the forward convolution with input [N,C,spatial...] and weight [O,I/g,kernel...].
+Window convolution_window(const Attributes& attributes, const Shape& input, const Shape& weight);
+/// Whether each output channel reads one input channel.
+inline bool is_depthwise(const Window& w) { return w.groups == w.in_c && w.groups > 1; }
+/// Copies the geometry into a shape struct of the runtime.
+template <typename S>
+void fill_window(S& s, const Window& w) {
+  s.batch = to_int(w.batch), s.in_h = to_int(w.in_h), s.in_w = to_int(w.in_w);
+  s.out_h = to_int(w.out_h), s.out_w = to_int(w.out_w);
+  s.kernel_h = to_int(w.kernel_h), s.kernel_w = to_int(w.kernel_w), s.stride_h = to_int(w.stride_h), s.stride_w = to_int(w.stride_w);
+  s.dilation_h = to_int(w.dilation_h), s.dilation_w = to_int(w.dilation_w), s.pad_top = to_int(w.pad_top), s.pad_left = to_int(w.pad_left);
+}
 /// The output [N,channels,spatial...] of such a window; `rank` is that of the input.
 Shape window_output(const Window& window, std::int64_t channels, std::size_t rank);
 

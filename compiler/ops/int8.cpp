@@ -1,0 +1,173 @@
+// Numbers and arguments of int8 operators; see int8.h.
+#include "compiler/ops/int8.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "compiler/ops/rules.h"
+#include "runtime/q_scale.h"
+
+namespace tinytc::int8 {
+
+namespace {
+
+// A multiplier of 32 fractional bits is wrong by at most 2^-33, so a sum below 2^26 is wrong by at most 2^-7 of a step.
+constexpr std::int64_t highest_rough_sum = std::int64_t{1} << 26;
+
+double scale_at(const Quantization& quantization, std::size_t c) { return double{quantization.scales[quantization.axis < 0 ? 0 : c]}; }
+std::int32_t zero_at(const Quantization& quantization, std::size_t c) { return quantization.zero_points[quantization.axis < 0 ? 0 : c]; }
+
+/// Weights as [channels][taps] with zero points taken off; false when one leaves int8.
+bool read_weights(const QuantizeContext& context, std::size_t channel_axis, Layer& layer) {
+  const QuantizedTensor& operand = *context.input(1);
+  const Shape& shape = context.graph.shape(operand.stored);
+  std::int64_t inner = 1;
+  for (std::size_t d = channel_axis + 1; d < shape.size(); ++d) inner *= shape[d];
+  layer.channels = shape[channel_axis];
+  layer.taps = element_count(shape) / layer.channels;
+  layer.weight.resize(static_cast<std::size_t>(layer.channels * layer.taps));
+  const std::vector<std::int64_t> stored = integers_of(context.graph.value(operand.stored));
+  for (std::int64_t i = 0; i < static_cast<std::int64_t>(stored.size()); ++i) {
+    const std::int64_t channel = i / inner % layer.channels, tap = i / (inner * layer.channels) * inner + i % inner;
+    const std::int64_t number = stored[static_cast<std::size_t>(i)] - zero_at(operand.quantization, static_cast<std::size_t>(channel));
+    if (number < -128 || number > 127) return false;
+    layer.weight[static_cast<std::size_t>(channel * layer.taps + tap)] = static_cast<std::int8_t>(number);
+  }
+  return true;
+}
+
+/// The bias in units of `unit` (x scale * weight scale of its channel). A stored one counts as it is where its scale is that unit but for
+/// single precision's rounding, which is what exporters mean.
+std::int64_t bias_at(const QuantizeContext& context, const std::vector<double>& numbers, std::size_t c, double unit) {
+  const double number = numbers[numbers.size() == 1 ? 0 : c];
+  const QuantizedTensor* stored = context.input(2);
+  if (stored == nullptr) return std::llround(number / unit);
+  const double ratio = scale_at(stored->quantization, c) / unit;
+  const double real = number - zero_at(stored->quantization, c);
+  return std::abs(ratio - 1) < 1e-5 ? static_cast<std::int64_t>(real) : std::llround(real * ratio);
+}
+
+struct Sums {
+  std::int64_t least, largest;
+};
+
+/// Between which bounds the sum of a channel lies for any stored input.
+Sums sums_of(const Layer& layer, std::size_t c) {
+  Sums sums{layer.bias[c], layer.bias[c]};
+  for (std::int64_t k = 0; k < layer.taps; ++k) {
+    const std::int64_t weight = layer.weight[c * static_cast<std::size_t>(layer.taps) + static_cast<std::size_t>(k)];
+    sums.least += weight > 0 ? -128 * weight : 127 * weight;
+    sums.largest += weight > 0 ? 127 * weight : -128 * weight;
+  }
+  return sums;
+}
+
+std::int8_t result_of(std::int64_t sum, double scale, const QOutput& out) {
+  const QMultiplier number = q_shifted_multiplier(scale);
+  return q_clamp(q_multiply_shift(out.zero_point, static_cast<std::int32_t>(sum), number.multiplier, number.shift), out);
+}
+
+/// A channel that always gives the same: no weights, and 2^-8 as scale of 256 times what it gives.
+void make_constant(Layer& layer, std::size_t c, int above_zero_point) {
+  const auto first = layer.weight.begin() + static_cast<std::ptrdiff_t>(c) * layer.taps;
+  std::fill(first, first + layer.taps, std::int8_t{0});
+  layer.bias[c] = std::int64_t{256} * above_zero_point;
+  layer.scale[c] = 1.0 / 256;
+}
+
+bool fits_32_bits(const Sums& sums) {
+  return sums.least >= std::numeric_limits<std::int32_t>::min() && sums.largest <= std::numeric_limits<std::int32_t>::max();
+}
+
+std::optional<std::vector<double>> bias_numbers(const QuantizeContext& context, std::int64_t channels) {
+  if (!context.has_input(2)) return std::vector<double>{0};
+  const QuantizedTensor* stored = context.input(2);
+  const Value& value = context.graph.value(stored != nullptr ? stored->stored : context.node.inputs[2]);
+  const std::int64_t count = element_count(value.type.shape);
+  if (value.role != Role::constant || (count != 1 && count != channels)) return std::nullopt;
+  return numbers_of(value);
+}
+
+}  // namespace
+
+std::optional<Layer> make_layer(QuantizeContext& context, std::size_t channel_axis) {
+  const QuantizedTensor *x = context.activation(0), *w = context.input(1);
+  if (x == nullptr || w == nullptr || context.graph.type(w->stored).dtype != DType::i8 || context.stored(1).role != Role::constant) return std::nullopt;
+  if (w->quantization.axis >= 0 && w->quantization.axis != static_cast<int>(channel_axis)) return std::nullopt;
+  Layer layer;
+  if (!read_weights(context, channel_axis, layer)) return std::nullopt;
+  const std::optional<std::vector<double>> bias = bias_numbers(context, layer.channels);
+  if (!bias) return std::nullopt;
+  const QOutput out{context.output.zero_points[0], context.lo, context.hi};
+  for (std::size_t c = 0; c < static_cast<std::size_t>(layer.channels); ++c) {
+    const double unit = double{x->quantization.scales[0]} * scale_at(w->quantization, c);
+    std::int64_t folded = bias_at(context, *bias, c, unit);
+    for (std::size_t k = 0; k < static_cast<std::size_t>(layer.taps); ++k)
+      folded -= std::int64_t{x->quantization.zero_points[0]} * layer.weight[c * static_cast<std::size_t>(layer.taps) + k];
+    layer.bias.push_back(folded);
+    layer.scale.push_back(unit / double{context.output.scales[0]});
+    const Sums sums = sums_of(layer, c);
+    if (!fits_32_bits(sums) || !(layer.scale[c] < q_power_of_two(28))) return std::nullopt;
+    const std::int8_t result = result_of(sums.least, layer.scale[c], out);
+    if (result == result_of(sums.largest, layer.scale[c], out)) make_constant(layer, c, result - out.zero_point);
+  }
+  return layer;
+}
+
+std::vector<ValueId> scale_inputs(QuantizeContext& context, const std::vector<double>& scales, bool precise) {
+  const bool rough = !precise && std::all_of(scales.begin(), scales.end(), [](double scale) { return q_scale_is_high(scale); });
+  std::vector<double> multipliers, shifts;
+  for (double scale : scales) {
+    const QMultiplier number = rough ? q_high_multiplier(scale) : q_shifted_multiplier(scale);
+    multipliers.push_back(number.multiplier);
+    shifts.push_back(number.shift);
+  }
+  return {context.constant("multiplier", DType::i32, multipliers), rough ? no_value : context.constant("shift", DType::i8, shifts)};
+}
+
+std::vector<ValueId> layer_inputs(QuantizeContext& context, const Layer& layer, const Shape& shape) {
+  bool precise = false;
+  for (std::size_t c = 0; c < layer.bias.size(); ++c) {
+    const Sums sums = sums_of(layer, c);
+    precise = precise || sums.least < -highest_rough_sum || sums.largest > highest_rough_sum;
+  }
+  const ValueId weight = add_constant(context.graph, context.stored(1).name, DType::i8, shape,
+                                      std::vector<double>(layer.weight.begin(), layer.weight.end()));
+  std::vector<ValueId> inputs{weight, context.constant("bias", DType::i32, std::vector<double>(layer.bias.begin(), layer.bias.end()))};
+  const std::vector<ValueId> scale = scale_inputs(context, layer.scale, precise);
+  inputs.insert(inputs.end(), scale.begin(), scale.end());
+  return inputs;
+}
+
+void check_scale(const TypeContext& context, int first, std::int64_t count) {
+  rules::require_dtype(context, first, DType::i32);
+  rules::require_shape(context, first, {count}, "the multiplier");
+  if (!context.has_input(first + 1)) return;
+  rules::require_dtype(context, first + 1, DType::i8);
+  rules::require_shape(context, first + 1, {count}, "the shift");
+}
+
+Argument scale_argument(const LowerContext& context, int first) {
+  return object("QScale", {context.in(first), context.has_input(first + 1) ? context.in(first + 1) : literal("nullptr")});
+}
+
+Argument output_argument(const LowerContext& context) {
+  const auto number = [&](const char* name, std::int64_t fallback) { return literal(context.attributes().get_int(name, fallback)); };
+  return object("QOutput", {number("y_zero_point", 0), number("y_lo", -128), number("y_hi", 127)});
+}
+
+Argument words(LowerContext& context, std::int64_t count) {
+  return count == 0 ? literal("static_cast<std::uint32_t*>(nullptr)") : context.scratch(DType::u32, count);
+}
+
+Argument word_table(LowerContext& context, const std::string& name, const std::vector<std::uint32_t>& words) {
+  std::vector<std::byte> data(words.size() * sizeof(std::uint32_t));
+  std::memcpy(data.data(), words.data(), data.size());
+  return context.table(name, {DType::u32, {static_cast<std::int64_t>(words.size())}}, std::move(data));
+}
+
+}  // namespace tinytc::int8

@@ -1,0 +1,92 @@
+// Int8Conv(x, weight, bias, multiplier[, shift]): Conv on stored numbers, with Conv's attributes, `x_zero_point` (what padding reads as)
+// and the output's quantization. Bias and scales are per output channel; the input's zero point is folded into the bias.
+#include "compiler/op_table.h"
+#include "compiler/ops/int8.h"
+#include "compiler/ops/rules.h"
+#include "compiler/ops/spatial.h"
+#include "runtime/q_conv2d.h"
+#include "runtime/q_depthwise_conv2d.h"
+
+namespace tinytc {
+
+namespace {
+
+std::vector<TensorType> infer_conv(const TypeContext& context) {
+  rules::require_dtype(context, 0, DType::i8);
+  rules::require_dtype(context, 1, DType::i8);
+  rules::require_dtype(context, 2, DType::i32);
+  const Shape input = channels_first(context.shape(0), context.attributes());
+  const Window window = at_node(context, [&] { return convolution_window(context.attributes(), input, context.shape(1)); });
+  rules::require_shape(context, 2, {window.out_c}, "the bias");
+  int8::check_scale(context, 3, window.out_c);
+  return int8_result(context, in_layout(window_output(window, window.out_c, input.size()), context.attributes()));
+}
+
+const std::int8_t* bytes_of(const Value& value) { return reinterpret_cast<const std::int8_t*>(value.data.data()); }
+
+void lower_depthwise(LowerContext& context, const Window& w) {
+  QDepthwiseConv2dShape s{};
+  fill_window(s, w);
+  s.channels = to_int(w.in_c), s.multiplier = to_int(w.out_c / w.in_c), s.packed = 1;
+  s.x_zero_point = to_int(context.attributes().get_int("x_zero_point", 0));
+  const Value& weight = context.graph.value(context.node.inputs[1]);
+  std::vector<std::byte> packed(static_cast<std::size_t>(q_depthwise_conv2d_packed_bytes(s)));
+  q_depthwise_conv2d_pack(s, bytes_of(weight), reinterpret_cast<std::int8_t*>(packed.data()));
+  const Argument table = context.table(weight.name, {DType::i8, {static_cast<std::int64_t>(packed.size())}}, packed);
+  context.call("runtime/q_depthwise_conv2d.h", "q_depthwise_conv2d",
+               {shape_argument("QDepthwiseConv2dShape", s), context.in(0), table, context.in(2), int8::scale_argument(context, 3),
+                int8::output_argument(context), context.out(), int8::words(context, q_depthwise_conv2d_scratch(s))},
+               q_depthwise_conv2d_macs(s), {{0, 0, q_depthwise_conv2d_lead_x(s)}});
+}
+
+void lower_dense(LowerContext& context, const Window& w) {
+  QConv2dShape s{};
+  fill_window(s, w);
+  s.in_c = to_int(w.in_c), s.out_c = to_int(w.out_c), s.groups = to_int(w.groups);
+  s.x_zero_point = to_int(context.attributes().get_int("x_zero_point", 0));
+  const Value& weight = context.graph.value(context.node.inputs[1]);
+  const Value& bias = context.graph.value(context.node.inputs[2]);
+  if (!q_pairable(s.out_c, q_conv2d_taps(s), bytes_of(weight), reinterpret_cast<const std::int32_t*>(bias.data.data())))
+    return context.call("runtime/q_conv2d.h", "q_conv2d_plain",
+                        {shape_argument("QConv2dShape", s), context.in(0), context.in(1), context.in(2), int8::scale_argument(context, 3),
+                         int8::output_argument(context), context.out()},
+                        q_conv2d_plain_macs(s), {{0, 0, q_conv2d_plain_lead_x(s)}});
+  std::vector<std::uint32_t> packed(static_cast<std::size_t>(q_conv2d_packed_words(s)));
+  q_conv2d_pack(s, bytes_of(weight), packed.data());
+  context.call("runtime/q_conv2d.h", "q_conv2d",
+               {shape_argument("QConv2dShape", s), context.in(0), int8::word_table(context, weight.name, packed), context.in(2),
+                int8::scale_argument(context, 3), int8::output_argument(context), context.out(), int8::words(context, q_conv2d_scratch(s))},
+               q_conv2d_macs(s), {{0, 0, q_conv2d_lead_x(s)}});
+}
+
+void lower_conv(LowerContext& context) {
+  require(is_channels_last(context.attributes()), describe(context.node.location) + ": no layout was chosen");
+  const Window w = convolution_window(context.attributes(), channels_first(context.input_shape(0), context.attributes()), context.input_shape(1));
+  if (is_depthwise(w)) return lower_depthwise(context, w);
+  lower_dense(context, w);
+}
+
+}  // namespace
+
+ValueId int8::quantized_conv(QuantizeContext& context) {
+  if (context.has_input(3) || context.shape(1).size() > 4) return no_value;
+  const std::optional<Layer> layer = make_layer(context, 0);
+  if (!layer) return no_value;
+  std::vector<ValueId> inputs = layer_inputs(context, *layer, context.shape(1));
+  inputs.insert(inputs.begin(), context.activation(0)->stored);
+  Attributes attributes = context.node.attributes;
+  attributes.set("x_zero_point", std::int64_t{context.activation(0)->quantization.zero_points[0]});
+  return context.emit("Int8Conv", std::move(inputs), std::move(attributes));
+}
+
+OpRows int8_convolution_ops() {
+  return {{.name = "Int8Conv",
+           .min_inputs = 4,
+           .max_inputs = 5,
+           .infer = infer_conv,
+           .lower = lower_conv,
+           .layout = {.spatial_inputs = {0}, .spatial_outputs = {0}, .needs_channels_last = true},
+           .is_public = false}};
+}
+
+}  // namespace tinytc

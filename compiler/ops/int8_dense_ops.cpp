@@ -1,0 +1,71 @@
+// Int8Dense(x, weight, bias, multiplier[, shift]): Gemm and MatMul with constant weights on stored numbers. weight is [out][in]; x has its
+// `in` elements on the last axis. The input's zero point is folded into the bias.
+#include "compiler/op_table.h"
+#include "compiler/ops/int8.h"
+#include "compiler/ops/rules.h"
+#include "runtime/q_dense.h"
+
+namespace tinytc {
+
+namespace {
+
+std::vector<TensorType> infer_dense(const TypeContext& context) {
+  rules::require_dtype(context, 0, DType::i8);
+  rules::require_dtype(context, 1, DType::i8);
+  rules::require_dtype(context, 2, DType::i32);
+  rules::require_rank(context, 0, 1);
+  const Shape& weight = context.shape(1);
+  if (weight.size() != 2 || context.shape(0).back() != weight[1]) context.fail("the weights do not fit the input");
+  rules::require_shape(context, 2, {weight[0]}, "the bias");
+  int8::check_scale(context, 3, weight[0]);
+  Shape shape = context.shape(0);
+  shape.back() = weight[0];
+  return int8_result(context, shape);
+}
+
+void lower_dense(LowerContext& context) {
+  const Value& weight = context.graph.value(context.node.inputs[1]);
+  const Value& bias = context.graph.value(context.node.inputs[2]);
+  const auto* bytes = reinterpret_cast<const std::int8_t*>(weight.data.data());
+  const QDenseShape s{to_int(element_count(context.input_shape(0)) / weight.type.shape[1]), to_int(weight.type.shape[1]), to_int(weight.type.shape[0])};
+  if (!q_pairable(s.out, s.in, bytes, reinterpret_cast<const std::int32_t*>(bias.data.data())))
+    return context.call("runtime/q_dense.h", "q_dense_plain",
+                        {shape_argument("QDenseShape", s), context.in(0), context.in(1), context.in(2), int8::scale_argument(context, 3),
+                         int8::output_argument(context), context.out()},
+                        q_dense_plain_macs(s));
+  std::vector<std::uint32_t> packed(static_cast<std::size_t>(q_dense_packed_words(s)));
+  q_dense_pack(s, bytes, packed.data());
+  context.call("runtime/q_dense.h", "q_dense",
+               {shape_argument("QDenseShape", s), context.in(0), int8::word_table(context, weight.name, packed), context.in(2),
+                int8::scale_argument(context, 3), int8::output_argument(context), context.out(), int8::words(context, q_dense_scratch(s))},
+               q_dense_macs(s), {{0, 0, q_dense_lead_x(s)}});
+}
+
+ValueId dense(QuantizeContext& context, std::size_t channel_axis) {
+  if (context.shape(1).size() != 2) return no_value;
+  const std::optional<int8::Layer> layer = int8::make_layer(context, channel_axis);
+  if (!layer) return no_value;
+  std::vector<ValueId> inputs = int8::layer_inputs(context, *layer, {layer->channels, layer->taps});
+  inputs.insert(inputs.begin(), context.activation(0)->stored);
+  return context.emit("Int8Dense", std::move(inputs));
+}
+
+}  // namespace
+
+ValueId int8::quantized_gemm(QuantizeContext& context) {
+  const Attributes& attributes = context.node.attributes;
+  const bool plain = attributes.get_float("alpha", 1) == 1 && attributes.get_float("beta", 1) == 1 && attributes.get_int("transA", 0) == 0;
+  return plain ? dense(context, attributes.get_int("transB", 0) != 0 ? 0 : 1) : no_value;
+}
+
+ValueId int8::quantized_matmul(QuantizeContext& context) {
+  const Attributes& attributes = context.node.attributes;
+  if (attributes.get_int("transA", 0) != 0 || attributes.get_int("transB", 0) != 0) return no_value;
+  return dense(context, 1);
+}
+
+OpRows int8_dense_ops() {
+  return {{.name = "Int8Dense", .min_inputs = 4, .max_inputs = 5, .infer = infer_dense, .lower = lower_dense, .is_public = false}};
+}
+
+}  // namespace tinytc

@@ -1,0 +1,122 @@
+// Int8AveragePool(x, multiplier[, shift]) and Int8Softmax(x, table) on stored numbers.
+//
+// Int8AveragePool has AveragePool's attributes, `is_global`, `x_zero_point`; entry n - 1 of its scale is for windows with n elements.
+// Int8Softmax has Softmax's axis; its table holds the exponentials of the 256 possible distances from the largest element.
+#include <algorithm>
+
+#include "compiler/op_table.h"
+#include "compiler/ops/int8.h"
+#include "compiler/ops/pooling.h"
+#include "compiler/ops/rules.h"
+#include "runtime/q_pool2d.h"
+#include "runtime/q_scale.h"
+#include "runtime/q_softmax.h"
+
+namespace tinytc {
+
+namespace {
+
+using namespace rules;
+
+std::vector<TensorType> infer_pool(const TypeContext& context) {
+  require_dtype(context, 0, DType::i8);
+  const Shape input = channels_first(context.shape(0), context.attributes());
+  const Window w = at_node(context, [&] { return pool_window(context.attributes(), input); });
+  int8::check_scale(context, 1, w.kernel_h * w.kernel_w);
+  return int8_result(context, in_layout(window_output(w, w.in_c, input.size()), context.attributes()));
+}
+
+void lower_pool(LowerContext& context) {
+  require(is_channels_last(context.attributes()), describe(context.node.location) + ": no layout was chosen");
+  const Pool2dShape s = pool_shape(forward_window(context.attributes(), context.input_shape(0)), context.attributes());
+  context.call("runtime/q_pool2d.h", "q_average_pool2d",
+               {shape_argument("Pool2dShape", s), literal(context.attributes().get_int("x_zero_point", 0)), int8::scale_argument(context, 1),
+                int8::output_argument(context), context.in(0), context.out()},
+               0, {{0, 0, q_average_pool2d_lead_x(s)}});
+}
+
+ValueId average(QuantizeContext& context, Attributes attributes) {
+  const QuantizedTensor* x = context.activation(0);
+  if (x == nullptr || context.shape(0).size() < 3 || context.shape(0).size() > 4) return no_value;
+  const Window w = pool_window(attributes, context.shape(0));
+  constexpr std::int64_t largest_window = 1 << 16;  // sums stay below 2^24
+  if (w.kernel_h * w.kernel_w > largest_window) return no_value;
+  const double ratio = double{x->quantization.scales[0]} / double{context.output.scales[0]};
+  if (!(ratio < q_power_of_two(28))) return no_value;
+  std::vector<double> scales;
+  for (std::int64_t n = 1; n <= w.kernel_h * w.kernel_w; ++n) scales.push_back(ratio / static_cast<double>(n));
+  std::vector<ValueId> inputs = int8::scale_inputs(context, scales, false);
+  inputs.insert(inputs.begin(), x->stored);
+  attributes.set("x_zero_point", std::int64_t{x->quantization.zero_points[0]});
+  return context.emit("Int8AveragePool", std::move(inputs), std::move(attributes));
+}
+
+Attributes global() { return {{"is_global", std::int64_t{1}}}; }
+
+std::vector<TensorType> infer_softmax(const TypeContext& context) {
+  require_dtype(context, 0, DType::i8);
+  require_dtype(context, 1, DType::u32);
+  require_shape(context, 1, {256}, "the table");
+  context.axis(context.attributes().get_int("axis", -1), static_cast<std::int64_t>(context.shape(0).size()));
+  return int8_result(context, context.shape(0));
+}
+
+void lower_softmax(LowerContext& context) {
+  const AxisShape around = axis_shape(context.input_shape(0), context.attributes().get_int("axis", -1));
+  const QSoftmaxShape s{around.outer, around.axis, around.inner};
+  const QSoftmaxScale scale = q_softmax_scale(context.attributes().get_float("y_scale", 1));
+  context.call("runtime/q_softmax.h", "q_softmax",
+               {shape_argument("QSoftmaxShape", s), context.in(1), literal(std::to_string(scale.multiplier) + "U"), literal(scale.shift),
+                int8::output_argument(context), context.in(0), context.out()},
+               0, {{0, 0, q_softmax_lead_x(s)}});
+}
+
+}  // namespace
+
+ValueId int8::quantized_average_pool(QuantizeContext& context) { return average(context, context.node.attributes); }
+ValueId int8::quantized_global_average_pool(QuantizeContext& context) { return average(context, global()); }
+
+/// The mean over all spatial axes of [N,C,spatial...] is a global average pool.
+ValueId int8::quantized_mean(QuantizeContext& context) {
+  const auto rank = static_cast<std::int64_t>(context.shape(0).size());
+  std::vector<std::int64_t> axes = context.node.attributes.get_ints("axes", {});
+  for (std::int64_t& axis : axes) axis = from_front(axis, rank);
+  std::sort(axes.begin(), axes.end());
+  std::vector<std::int64_t> spatial;
+  for (std::int64_t axis = 2; axis < rank; ++axis) spatial.push_back(axis);
+  if (spatial.empty() || axes != spatial) return no_value;
+  const ValueId pooled = average(context, global());
+  if (pooled == no_value || context.node.attributes.get_int("keepdims", 1) != 0) return pooled;
+  return context.emit("Reshape", {pooled}, {{"shape", context.graph.shape(context.node.outputs[0])}});
+}
+
+ValueId int8::quantized_softmax(QuantizeContext& context) {
+  const QuantizedTensor* x = context.activation(0);
+  const double y = double{context.output.scales[0]};
+  if (x == nullptr || y > 1 || y * q_power_of_two(29) < 1) return no_value;
+  const AxisShape around = axis_shape(context.shape(0), context.node.attributes.get_int("axis", -1));
+  if (around.axis >= 1 << 19) return no_value;
+  std::vector<std::uint32_t> table(256);
+  q_softmax_table(double{x->quantization.scales[0]}, around.axis, table.data());
+  const ValueId exponentials = context.constant("exponentials", DType::u32, std::vector<double>(table.begin(), table.end()));
+  return context.emit("Int8Softmax", {x->stored, exponentials}, context.node.attributes);
+}
+
+OpRows int8_pool_ops() {
+  OpDef softmax{.name = "Int8Softmax", .min_inputs = 2, .max_inputs = 2};
+  softmax.infer = infer_softmax;
+  softmax.lower = lower_softmax;
+  softmax.layout.permute = permute_axis(-1);
+  softmax.layout.operands = 1;
+  softmax.is_public = false;
+  return {{.name = "Int8AveragePool",
+           .min_inputs = 2,
+           .max_inputs = 3,
+           .infer = infer_pool,
+           .lower = lower_pool,
+           .layout = {.spatial_inputs = {0}, .spatial_outputs = {0}, .needs_channels_last = true},
+           .is_public = false},
+          softmax};
+}
+
+}  // namespace tinytc
