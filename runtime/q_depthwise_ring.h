@@ -164,7 +164,7 @@ TINYTC_INLINE void q_depthwise_ring(const QDepthwiseConv2dShape& s, const std::i
   for (int image = 0; image < s.batch; ++image) {
     const std::int8_t* from = x + image * s.in_h * s.in_w * s.channels;
     q_depthwise_fill(s, from, 0, scratch);
-    for (int t = 0; t * rows < s.out_h; ++t) {
+    for (int t = 0; t < (s.out_h + rows - 1) / rows; ++t) {
       const std::uint32_t* a = scratch + t % 2 * s.channels * width;
       std::uint32_t* b = scratch + (t + 1) % 2 * s.channels * width;
       std::int8_t* to = y + (image * s.out_h + t * rows) * s.out_w * s.channels;
