@@ -60,7 +60,19 @@ TINYTC_INLINE int q_pool2d_divisor(const Pool2dShape& s, int pixel, const QWindo
          q_pool2d_padded(ix, s.dilation_w, s.kernel_w, s.in_w, s.pad_left, s.pad_right);
 }
 
-/// y = clamp(zero point + round(scale * sum of (x - x_zero_point))). scale: entry n - 1 is for windows that
+/// addend + sum multiplier / 2^shift, ties to even: where input and output have one scale, averages lie halfway
+/// between two numbers so often that the direction matters (halves upwards would drift).
+TINYTC_INLINE int q_multiply_even(int addend, std::int32_t sum, std::int32_t multiplier, int shift) {
+  const std::int64_t product = static_cast<std::int64_t>(sum) * multiplier;
+  const std::int64_t half = std::int64_t{1} << (shift - 1);
+  const std::int64_t nearest = (product + half) >> shift;
+  const std::int64_t rest = product - nearest * half * 2;
+  const std::int64_t value = rest == -half ? nearest & ~std::int64_t{1} : nearest;
+  const std::int64_t limit = std::int64_t{1} << 30;
+  return addend + static_cast<int>(min_of(max_of(value, -limit), limit));
+}
+
+/// y = clamp(zero point + round(scale * sum of (x - x_zero_point))), ties to even; the scale has shifts. scale: entry n - 1 is for windows that
 /// are divided by n (x scale / y scale / n), kernel_h * kernel_w entries. x: [batch][in_h][in_w][channels];
 /// y: [batch][out_h][out_w][channels], may overlap x from q_average_pool2d_lead_x on. Every window holds an
 /// element of the input.
@@ -76,7 +88,7 @@ TINYTC_INLINE void q_average_pool2d(const Pool2dShape& s, int x_zero_point, cons
         const std::int8_t* row = x + window.first + ky * s.dilation_h * s.in_w * s.channels + c;
         for (int kx = 0; kx < window.columns; ++kx) sum += row[kx * s.dilation_w * s.channels];
       }
-      y[pixel * s.channels + c] = q_requantized(sum, scale, entry, out);
+      y[pixel * s.channels + c] = q_clamp(q_multiply_even(out.zero_point, sum, scale.multiplier[entry], scale.shift[entry]), out);
     }
   }
 }

@@ -1,4 +1,4 @@
-// Int8AveragePool(x, multiplier[, shift]) and Int8Softmax(x, table) on stored numbers.
+// Int8AveragePool(x, multiplier, shift) and Int8Softmax(x, table) on stored numbers.
 //
 // Int8AveragePool has AveragePool's attributes, `is_global`, `x_zero_point`; entry n - 1 of its scale is for windows with n elements.
 // Int8Softmax has Softmax's axis; its table holds the exponentials of the 256 possible distances from the largest element.
@@ -45,7 +45,7 @@ ValueId average(QuantizeContext& context, Attributes attributes) {
   if (!(ratio < q_power_of_two(28))) return no_value;
   std::vector<double> scales;
   for (std::int64_t n = 1; n <= w.kernel_h * w.kernel_w; ++n) scales.push_back(ratio / static_cast<double>(n));
-  std::vector<ValueId> inputs = int8::scale_inputs(context, scales, false);
+  std::vector<ValueId> inputs = int8::scale_inputs(context, scales, true);
   inputs.insert(inputs.begin(), x->stored);
   attributes.set("x_zero_point", std::int64_t{x->quantization.zero_points[0]});
   return context.emit("Int8AveragePool", std::move(inputs), std::move(attributes));
@@ -110,7 +110,7 @@ OpRows int8_pool_ops() {
   softmax.layout.operands = 1;
   softmax.is_public = false;
   return {{.name = "Int8AveragePool",
-           .min_inputs = 2,
+           .min_inputs = 3,
            .max_inputs = 3,
            .infer = infer_pool,
            .lower = lower_pool,
