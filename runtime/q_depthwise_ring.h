@@ -154,6 +154,209 @@ TINYTC_INLINE void q_depthwise_channel(const QDepthwiseConv2dShape& s, const std
   }
 }
 
+#if defined(TINYTC_DSP)
+/// Arguments of the assembly, which knows their offsets. Advances in bytes.
+struct QDepthwiseArguments {
+  const std::uint32_t* a;
+  const std::uint32_t* b;
+  int pairs;  ///< from a channel's first word to its last pair of columns' end
+  int pixel;  ///< from an output pixel to the next
+  int row;    ///< from output row 0 to row 1, or 0: there is no row 1
+  int zero_point;
+  const std::int8_t* w;
+  const std::int32_t* bias;
+  const std::int32_t* multiplier;
+  std::int8_t* y;
+  int channels;
+  int odd;   ///< whether a single column is left
+  int rest;  ///< from the end of the pairs to the next channel's words
+};
+
+// One kernel column of two output rows: r2: word of A, r3: word of B.
+#define TINYTC_Q_TAP(UPPER, LOWER, ROW0, ROW1) \
+  "smlad " ROW0 ", r2, " UPPER ", " ROW0       \
+  "\n"                                         \
+  "smlatb " ROW1 ", r2, " UPPER ", " ROW1      \
+  "\n"                                         \
+  "smlabt " ROW0 ", r3, " LOWER ", " ROW0      \
+  "\n"                                         \
+  "smlad " ROW1 ", r3, " LOWER ", " ROW1 "\n"
+// The first kernel column: sums start from r8, the bias.
+#define TINYTC_Q_FIRST_TAP(UPPER, LOWER, ROW0, ROW1) \
+  "smlatb " ROW1 ", r2, " UPPER                      \
+  ", r8\n"                                           \
+  "smlad " ROW0 ", r2, " UPPER                       \
+  ", r8\n"                                           \
+  "smlad " ROW1 ", r3, " LOWER ", " ROW1             \
+  "\n"                                               \
+  "smlabt " ROW0 ", r3, " LOWER ", " ROW0 "\n"
+#define TINYTC_Q_EXPAND(WORD, UPPER, LOWER) \
+  "sxtb16 r2, " WORD                        \
+  "\n"                                      \
+  "sxtb16 r3, " WORD                        \
+  ", ror #8\n"                              \
+  "pkhbt " UPPER                            \
+  ", r2, r3, lsl #16\n"                     \
+  "pkhbt " LOWER ", r3, r2\n"
+
+/// All channels of two output rows with stride 1, clamped to int8. Stack: 0 end of the pairs, 4 y, 8 row,
+/// 12 pixel, 16 multiplier, 20 zero point, 24 bias, 28 w, 32 biases, 36 multipliers, 40 y of the channel, 44
+/// pairs, 48 rest, 52 odd, 56 channels, 60 r7, 64 arguments.
+TINYTC_INLINE void q_depthwise_rows(const QDepthwiseArguments& arguments) {
+  register const QDepthwiseArguments* at asm("r0") = &arguments;
+  asm volatile(
+      "sub sp, sp, #68\n"
+      "str r0, [sp, #64]\n"
+      "str r7, [sp, #60]\n"
+      "ldm r0, {r1, r2, r3, r4, r5, r6}\n"  // a, b, pairs, pixel, row, zero point
+      "str r5, [sp, #8]\n"
+      "str r4, [sp, #12]\n"
+      "str r6, [sp, #20]\n"
+      "str r3, [sp, #44]\n"
+      "add r0, r0, #24\n"
+      "ldm r0, {r3, r4, r5, r6, r8, r9, r10}\n"  // w, bias, multiplier, y, channels, odd, rest
+      "add r0, sp, #28\n"
+      "stm r0, {r3, r4, r5, r6}\n"
+      "str r8, [sp, #56]\n"
+      "str r9, [sp, #52]\n"
+      "str r10, [sp, #48]\n"
+      "mov r0, r1\n"
+      "mov r1, r2\n"
+      "1:\n"  // a channel
+      "add r2, sp, #28\n"
+      "ldm r2, {r3, r4, r5, r6}\n"
+      "ldr r8, [r4], #4\n"
+      "ldr r9, [r5], #4\n"
+      "str r6, [sp, #4]\n"
+      "add r6, r6, #1\n"
+      "str r9, [sp, #16]\n"
+      "ldr r9, [sp, #44]\n"
+      "ldr r10, [r3], #4\n"
+      "ldr r12, [r3], #4\n"
+      "ldr lr, [r3], #4\n"
+      "stm r2, {r3, r4, r5, r6}\n"
+      "str r8, [sp, #24]\n"
+      "add r9, r9, r0\n"
+      "str r9, [sp]\n" TINYTC_Q_EXPAND("r10", "r7", "r9") TINYTC_Q_EXPAND("r12", "r10", "r11")
+      TINYTC_Q_EXPAND("lr", "r12", "lr")
+      "ldr r2, [sp]\n"
+      "cmp r0, r2\n"
+      "beq 3f\n"
+      "2:\n"  // two columns
+      "ldr r8, [sp, #24]\n"
+      "ldr r2, [r0], #8\n"
+      "ldr r3, [r1], #8\n" TINYTC_Q_FIRST_TAP("r7", "r9", "r4", "r5")
+      "ldr r2, [r0, #-4]\n"
+      "ldr r3, [r1, #-4]\n" TINYTC_Q_TAP("r10", "r11", "r4", "r5")
+      "smlad r6, r2, r7, r8\n"
+      "smlatb r8, r2, r7, r8\n"
+      "smlabt r6, r3, r9, r6\n"
+      "smlad r8, r3, r9, r8\n"
+      "ldr r2, [r0]\n"
+      "ldr r3, [r1]\n" TINYTC_Q_TAP("r12", "lr", "r4", "r5") TINYTC_Q_TAP("r10", "r11", "r6", "r8")
+      "ldr r2, [r0, #4]\n"
+      "ldr r3, [r1, #4]\n" TINYTC_Q_TAP("r12", "lr", "r6", "r8")
+      "ldr r2, [sp, #16]\n"
+      "ldr r3, [sp, #20]\n"
+      "smmlar r4, r4, r2, r3\n"
+      "smmlar r5, r5, r2, r3\n"
+      "smmlar r6, r6, r2, r3\n"
+      "smmlar r8, r8, r2, r3\n"
+      "ldr r2, [sp, #4]\n"
+      "ldr r3, [sp, #8]\n"
+      "ssat r4, #8, r4\n"
+      "ssat r5, #8, r5\n"
+      "ssat r6, #8, r6\n"
+      "ssat r8, #8, r8\n"
+      "strb r5, [r2, r3]\n"
+      "strb r4, [r2]\n"
+      "ldr r4, [sp, #12]\n"
+      "ldr r5, [sp]\n"
+      "add r2, r2, r4\n"
+      "strb r8, [r2, r3]\n"
+      "strb r6, [r2]\n"
+      "add r2, r2, r4\n"
+      "cmp r0, r5\n"
+      "str r2, [sp, #4]\n"
+      "bne 2b\n"
+      "3:\n"
+      "ldr r2, [sp, #52]\n"
+      "ldr r8, [sp, #24]\n"
+      "cbz r2, 4f\n"
+      "ldr r2, [r0], #4\n"
+      "ldr r3, [r1], #4\n" TINYTC_Q_FIRST_TAP("r7", "r9", "r4", "r5")
+      "ldr r2, [r0]\n"
+      "ldr r3, [r1]\n" TINYTC_Q_TAP("r10", "r11", "r4", "r5")
+      "ldr r2, [r0, #4]\n"
+      "ldr r3, [r1, #4]\n" TINYTC_Q_TAP("r12", "lr", "r4", "r5")
+      "ldr r2, [sp, #16]\n"
+      "ldr r3, [sp, #20]\n"
+      "ldr r6, [sp, #4]\n"
+      "ldr r8, [sp, #8]\n"
+      "smmlar r4, r4, r2, r3\n"
+      "smmlar r5, r5, r2, r3\n"
+      "ssat r4, #8, r4\n"
+      "ssat r5, #8, r5\n"
+      "strb r5, [r6, r8]\n"
+      "strb r4, [r6]\n"
+      "4:\n"
+      "ldr r2, [sp, #48]\n"
+      "ldr r3, [sp, #56]\n"
+      "add r0, r0, r2\n"
+      "add r1, r1, r2\n"
+      "subs r3, r3, #1\n"
+      "str r3, [sp, #56]\n"
+      "bne 1b\n"
+      "ldr r0, [sp, #64]\n"
+      "ldr r7, [sp, #60]\n"
+      "add sp, sp, #68\n"
+      : "+r"(at)
+      :
+      : "r1", "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
+}
+
+/// The arguments of one step. a, b: word rows; y: the first of its output rows.
+TINYTC_INLINE QDepthwiseArguments q_depthwise_arguments(const QDepthwiseConv2dShape& s,
+                                                        const std::uint32_t* a, const std::uint32_t* b,
+                                                        const std::int8_t* w, const std::int32_t* bias,
+                                                        const QScale& scale, const QOutput& out, bool two,
+                                                        std::int8_t* y) {
+  const int pairs = s.out_w / 2 * 8;
+  const int single = s.out_w % 2 * 4;
+  return QDepthwiseArguments{a,
+                             b,
+                             pairs,
+                             s.channels,
+                             two ? s.out_w * s.channels : 0,
+                             out.zero_point,
+                             w,
+                             bias,
+                             scale.multiplier,
+                             y,
+                             s.channels,
+                             single,
+                             q_depthwise_ring_width(s) * 4 - pairs - single};
+}
+#endif
+
+/// All channels of a step.
+TINYTC_INLINE void q_depthwise_step_rows(const QDepthwiseConv2dShape& s, const std::uint32_t* a,
+                                         const std::uint32_t* b, const std::int8_t* w,
+                                         const std::int32_t* bias, const QScale& scale, const QOutput& out,
+                                         bool two, std::int8_t* y) {
+#if defined(TINYTC_DSP)
+  if (s.stride_h == 1 && s.stride_w == 1 && scale.shift == nullptr && out.lo == -128 && out.hi == 127) {
+    q_depthwise_rows(q_depthwise_arguments(s, a, b, w, bias, scale, out, two, y));
+    return;
+  }
+#endif
+  const int width = q_depthwise_ring_width(s);
+  for (int c = 0; c < s.channels; ++c) {
+    q_depthwise_channel(s, a + c * width, b + c * width, q_depthwise_taps(w + 12 * c), bias[c], scale, c, out,
+                        two, y + c);
+  }
+}
+
 /// See q_depthwise_conv2d.
 TINYTC_INLINE void q_depthwise_ring(const QDepthwiseConv2dShape& s, const std::int8_t* x,
                                     const std::int8_t* w, const std::int32_t* bias, const QScale& scale,
@@ -170,10 +373,7 @@ TINYTC_INLINE void q_depthwise_ring(const QDepthwiseConv2dShape& s, const std::i
       std::int8_t* to = y + (image * s.out_h + t * rows) * s.out_w * s.channels;
       const bool two = rows == 2 && t * 2 + 1 < s.out_h;
       q_depthwise_fill(s, from, t + 1, b);
-      for (int c = 0; c < s.channels; ++c) {
-        q_depthwise_channel(s, a + c * width, b + c * width, q_depthwise_taps(w + 12 * c), bias[c], scale, c,
-                            out, two, to + c);
-      }
+      q_depthwise_step_rows(s, a, b, w, bias, scale, out, two, to);
     }
   }
 }
