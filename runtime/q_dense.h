@@ -53,27 +53,38 @@ constexpr int q_dense_lead_x(const QDenseShape& s) {
   return s.rows == 1 ? -s.in : max_of((s.rows - 1) * (s.out - s.in), s.out - s.in);
 }
 
+/// One row of q_dense. words: the widened row.
+TINYTC_INLINE void q_dense_row(const QDenseShape& s, const std::uint32_t* x, const std::uint32_t* w,
+                               const std::int32_t* bias, const QScale& scale, const QOutput& out,
+                               std::int8_t* y) {
+  const int words = q_run_words(s.in);
+  int o = 0;
+#if defined(TINYTC_DSP)
+  if (s.out >= 8 && scale.shift == nullptr && out.lo == -128 && out.hi == 127) {
+    q_bytes_1x8(QBlockArguments{x, x + words, q_skip_1x8(words), w, bias, scale.multiplier, out.zero_point, y,
+                                y + s.out / 8 * 8, 0});
+    o = s.out / 8 * 8;
+  }
+#endif
+  for (; o < s.out; o += 8) {
+    const int width = min_of(8, s.out - o);
+    std::int32_t start[8] = {0, 0, 0, 0, 0, 0, 0, 0};
+    std::int32_t sum[8];
+    for (int c = 0; c < width; ++c) start[c] = bias[o + c];
+    q_block_1x8(words, x, w + o / 2 * words, start, sum);
+    for (int c = 0; c < width; ++c) y[o + c] = q_requantized(sum[c], scale, o + c, out);
+  }
+}
+
 /// y = clamp(zero point + round(scale * (bias + x W^T))). x: [rows][in]; w: paired by q_dense_pack; bias:
 /// [out], with -x_zero_point * (sum of the channel's weights) folded in; y: [rows][out], may overlap x from
 /// q_dense_lead_x on; scratch: q_dense_scratch words.
 TINYTC_INLINE void q_dense(const QDenseShape& s, const std::int8_t* x, const std::uint32_t* w,
                            const std::int32_t* bias, const QScale& scale, const QOutput& out, std::int8_t* y,
                            std::uint32_t* scratch) {
-  const int words = q_run_words(s.in);
   for (int row = 0; row < s.rows; ++row) {
     q_widen_run(x + row * s.in, s.in, 1, scratch);
-    for (int o = 0; o < s.out; o += 8) {
-      const int width = min_of(8, s.out - o);
-      std::int32_t start[8] = {0, 0, 0, 0, 0, 0, 0, 0};
-      std::int32_t sum[8];
-      if (width < 8) {
-        for (int c = 0; c < width; ++c) start[c] = bias[o + c];
-      }
-      q_block_1x8(words, scratch, w + o / 2 * words, width < 8 ? start : bias + o, sum);
-      for (int c = 0; c < width; ++c) {
-        y[row * s.out + o + c] = q_requantized(sum[c], scale, o + c, out);
-      }
-    }
+    q_dense_row(s, scratch, w, bias, scale, out, y + row * s.out);
   }
 }
 

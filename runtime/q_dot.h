@@ -47,15 +47,42 @@
   "smlad r12, r2, r3, r12\n" \
   "sxtb16 r3, r3\n"          \
   "smlad lr, r2, r3, lr\n"
+#define TINYTC_Q_EIGHT(STEP) STEP STEP STEP STEP STEP STEP STEP STEP
 // Runs a step for every word. [sp, #4]: end of x, [sp, #8]: bytes of code to leave out at first.
-#define TINYTC_Q_LOOP(STEP)                      \
-  "ldr r2, [sp, #8]\n"                           \
-  "add pc, r2\n"                                 \
-  "nop\n"                                        \
-  "1:\n" STEP STEP STEP STEP STEP STEP STEP STEP \
-  "ldr r2, [sp, #4]\n"                           \
-  "cmp r0, r2\n"                                 \
+#define TINYTC_Q_LOOP(STEPS) \
+  "ldr r2, [sp, #8]\n"       \
+  "add pc, r2\n"             \
+  "nop\n"                    \
+  "1:\n" STEPS               \
+  "ldr r2, [sp, #4]\n"       \
+  "cmp r0, r2\n"             \
   "bne 1b\n"
+// Sums' start from biases in r3 - r10.
+#define TINYTC_Q_START_1X8     \
+  "add r12, r9, r10, lsl #8\n" \
+  "mov lr, r9\n"               \
+  "add r10, r7, r8, lsl #8\n"  \
+  "mov r11, r7\n"              \
+  "add r8, r5, r6, lsl #8\n"   \
+  "mov r9, r5\n"               \
+  "add r6, r3, r4, lsl #8\n"   \
+  "mov r7, r3\n"
+// Separates the pairs and stores eight sums.
+#define TINYTC_Q_STORE_SUMS    \
+  "sub r6, r6, r7\n"           \
+  "sub r8, r8, r9\n"           \
+  "sub r10, r10, r11\n"        \
+  "sub r12, r12, lr\n"         \
+  "asr r6, r6, #8\n"           \
+  "asr r8, r8, #8\n"           \
+  "asr r10, r10, #8\n"         \
+  "asr r12, r12, #8\n"         \
+  "ldr r0, [sp]\n"             \
+  "ldr r0, [r0, #20]\n"        \
+  "strd r7, r6, [r0]\n"        \
+  "strd r9, r8, [r0, #8]\n"    \
+  "strd r11, r10, [r0, #16]\n" \
+  "strd lr, r12, [r0, #24]\n"
 // Keeps arguments and r7 on the stack.
 #define TINYTC_Q_ENTER \
   "ldr r1, [r0, #4]\n" \
@@ -107,54 +134,24 @@ struct QBlockArguments {
   const std::int32_t* bias;
   const std::int32_t* multiplier;
   int zero_point;
-  int blocks;  ///< blocks of channels, at least 1
-  std::int8_t* y0;
-  std::int8_t* y1;
+  std::int8_t* y;
+  const std::int8_t* y_end;
+  int next;  ///< from the first pixel's output to the second's
 };
 
 #if defined(TINYTC_DSP)
-/// Bytes of code that the first turn of a loop of eight steps leaves out.
-TINYTC_INLINE constexpr int q_skip(int words, int step_bytes) { return (8 - words % 8) % 8 * step_bytes; }
-
-/// q_block_2x4 in assembly.
-TINYTC_INLINE void q_sums_2x4(int words, const std::uint32_t* x, const std::uint32_t* w,
-                              const std::int32_t* bias, std::int32_t (&sum)[8]) {
-  const QBlockArguments arguments{x, x + 2 * words, q_skip(words, 56), w, bias, sum, 0, 1, nullptr, nullptr};
-  register const QBlockArguments* at asm("r0") = &arguments;
-  asm volatile(TINYTC_Q_ENTER
-      "ldr r5, [r0, #16]\n"
-      "ldr r1, [r0, #12]\n"
-      "ldr r0, [r0]\n"
-      "ldm r5, {r7, r8, r9, r10}\n"
-      "add r6, r7, r8, lsl #8\n"
-      "add r8, r9, r10, lsl #8\n"
-      "mov r10, r6\n"
-      "mov r11, r7\n"
-      "mov r12, r8\n"
-      "mov lr, r9\n" TINYTC_Q_LOOP(TINYTC_Q_STEP_2X4)
-      "sub r6, r6, r7\n"
-      "sub r8, r8, r9\n"
-      "sub r10, r10, r11\n"
-      "sub r12, r12, lr\n"
-      "asr r6, r6, #8\n"
-      "asr r8, r8, #8\n"
-      "asr r10, r10, #8\n"
-      "asr r12, r12, #8\n"
-      "ldr r0, [sp]\n"
-      "ldr r0, [r0, #20]\n"
-      "strd r7, r6, [r0]\n"
-      "strd r9, r8, [r0, #8]\n"
-      "strd r11, r10, [r0, #16]\n"
-      "strd lr, r12, [r0, #24]\n"
-      "pop {r0, r1, r2, r7}\n"
-      : "+r"(at)
-      :
-      : TINYTC_Q_CLOBBERS);
+/// Bytes of code that the first turn of a loop of `steps` steps leaves out.
+TINYTC_INLINE constexpr int q_skip(int words, int steps, int step_bytes) {
+  return (steps - words % steps) % steps * step_bytes;
 }
+TINYTC_INLINE constexpr int q_skip_2x4(int words) { return q_skip(words, 16, 56); }
+TINYTC_INLINE constexpr int q_skip_1x8(int words) { return q_skip(words, 8, 68); }
 
-/// All full blocks of four channels of two pixels, requantized with one multiply, clamped to int8.
-TINYTC_INLINE void q_bytes_2x4(QBlockArguments& arguments) {
-  register QBlockArguments* at asm("r0") = &arguments;
+/// Two pixels, blocks of four channels while y is not y_end: bias + sum over words, requantized with one
+/// multiply, clamped to int8.
+TINYTC_NOINLINE inline void q_bytes_2x4(const QBlockArguments& arguments) {
+  QBlockArguments copy = arguments;
+  register QBlockArguments* at asm("r0") = &copy;
   asm volatile(TINYTC_Q_ENTER
       "ldr r1, [r0, #12]\n"
       "2:\n"
@@ -167,7 +164,7 @@ TINYTC_INLINE void q_bytes_2x4(QBlockArguments& arguments) {
       "mov r10, r6\n"
       "mov r11, r7\n"
       "mov r12, r8\n"
-      "mov lr, r9\n" TINYTC_Q_LOOP(TINYTC_Q_STEP_2X4)
+      "mov lr, r9\n" TINYTC_Q_LOOP(TINYTC_Q_EIGHT(TINYTC_Q_STEP_2X4) TINYTC_Q_EIGHT(TINYTC_Q_STEP_2X4))
       "ldr r0, [sp]\n"
       "ldr r2, [r0, #20]\n"
       "ldr r5, [r0, #24]\n"
@@ -176,9 +173,10 @@ TINYTC_INLINE void q_bytes_2x4(QBlockArguments& arguments) {
       "ldm r2!, {r3, r4}\n"
       "str r2, [r0, #20]\n" TINYTC_Q_FINISH_PAIR("r9", "r8", "r3", "r4")
       TINYTC_Q_FINISH_PAIR("lr", "r12", "r3", "r4")
-      "ldr r2, [r0, #32]\n"
+      "ldr r2, [r0, #28]\n"
       "ldr r3, [r0, #36]\n"
-      "ldr r4, [r0, #28]\n"
+      "ldr r4, [r0, #32]\n"
+      "add r3, r3, r2\n"
       "strb r7, [r2], #1\n"
       "strb r6, [r2], #1\n"
       "strb r9, [r2], #1\n"
@@ -187,53 +185,90 @@ TINYTC_INLINE void q_bytes_2x4(QBlockArguments& arguments) {
       "strb r10, [r3], #1\n"
       "strb lr, [r3], #1\n"
       "strb r12, [r3], #1\n"
-      "subs r4, r4, #1\n"
-      "strd r2, r3, [r0, #32]\n"
-      "str r4, [r0, #28]\n"
+      "str r2, [r0, #28]\n"
+      "cmp r2, r4\n"
       "bne 2b\n"
-      "str r1, [r0, #12]\n"
       "pop {r0, r1, r2, r7}\n"
       : "+r"(at)
       :
       : TINYTC_Q_CLOBBERS);
 }
 
-/// q_block_1x8 in assembly.
-TINYTC_INLINE void q_sums_1x8(int words, const std::uint32_t* x, const std::uint32_t* w,
-                              const std::int32_t* bias, std::int32_t (&sum)[8]) {
-  const QBlockArguments arguments{x, x + words, q_skip(words, 68), w, bias, sum, 0, 1, nullptr, nullptr};
-  register const QBlockArguments* at asm("r0") = &arguments;
+/// One row, blocks of eight channels while y is not y_end; as q_bytes_2x4.
+TINYTC_NOINLINE inline void q_bytes_1x8(const QBlockArguments& arguments) {
+  QBlockArguments copy = arguments;
+  register QBlockArguments* at asm("r0") = &copy;
   asm volatile(TINYTC_Q_ENTER
-      "ldr r1, [r0, #16]\n"
-      "ldm r1, {r3, r4, r5, r6, r7, r8, r9, r10}\n"
-      "add r12, r9, r10, lsl #8\n"
-      "mov lr, r9\n"
-      "add r10, r7, r8, lsl #8\n"
-      "mov r11, r7\n"
-      "add r8, r5, r6, lsl #8\n"
-      "mov r9, r5\n"
-      "add r6, r3, r4, lsl #8\n"
-      "mov r7, r3\n"
       "ldr r1, [r0, #12]\n"
-      "ldr r0, [r0]\n" TINYTC_Q_LOOP(TINYTC_Q_STEP_1X8)
-      "sub r6, r6, r7\n"
-      "sub r8, r8, r9\n"
-      "sub r10, r10, r11\n"
-      "sub r12, r12, lr\n"
-      "asr r6, r6, #8\n"
-      "asr r8, r8, #8\n"
-      "asr r10, r10, #8\n"
-      "asr r12, r12, #8\n"
+      "2:\n"
+      "ldr r2, [r0, #16]\n"
+      "ldm r2!, {r3, r4, r5, r6, r7, r8, r9, r10}\n"
+      "str r2, [r0, #16]\n"
+      "ldr r0, [r0]\n" TINYTC_Q_START_1X8 TINYTC_Q_LOOP(TINYTC_Q_EIGHT(TINYTC_Q_STEP_1X8))
       "ldr r0, [sp]\n"
-      "ldr r0, [r0, #20]\n"
-      "strd r7, r6, [r0]\n"
-      "strd r9, r8, [r0, #8]\n"
-      "strd r11, r10, [r0, #16]\n"
-      "strd lr, r12, [r0, #24]\n"
+      "ldr r2, [r0, #20]\n"
+      "ldr r5, [r0, #24]\n"
+      "ldm r2!, {r3, r4}\n" TINYTC_Q_FINISH_PAIR("r7", "r6", "r3", "r4")
+      "ldm r2!, {r3, r4}\n" TINYTC_Q_FINISH_PAIR("r9", "r8", "r3", "r4")
+      "ldm r2!, {r3, r4}\n" TINYTC_Q_FINISH_PAIR("r11", "r10", "r3", "r4")
+      "ldm r2!, {r3, r4}\n" TINYTC_Q_FINISH_PAIR("lr", "r12", "r3", "r4")
+      "str r2, [r0, #20]\n"
+      "ldr r2, [r0, #28]\n"
+      "ldr r3, [r0, #32]\n"
+      "strb r7, [r2], #1\n"
+      "strb r6, [r2], #1\n"
+      "strb r9, [r2], #1\n"
+      "strb r8, [r2], #1\n"
+      "strb r11, [r2], #1\n"
+      "strb r10, [r2], #1\n"
+      "strb lr, [r2], #1\n"
+      "strb r12, [r2], #1\n"
+      "str r2, [r0, #28]\n"
+      "cmp r2, r3\n"
+      "bne 2b\n"
       "pop {r0, r1, r2, r7}\n"
       : "+r"(at)
       :
       : TINYTC_Q_CLOBBERS);
+}
+
+/// q_block_2x4 in assembly.
+TINYTC_NOINLINE inline void q_sums_2x4(int words, const std::uint32_t* x, const std::uint32_t* w,
+                                       const std::int32_t* bias, std::int32_t* sum) {
+  const QBlockArguments arguments{x, x + 2 * words, q_skip(words, 8, 56), w, bias, sum, 0, nullptr, nullptr,
+                                  0};
+  register const QBlockArguments* at asm("r0") = &arguments;
+  asm volatile(TINYTC_Q_ENTER
+               "ldr r5, [r0, #16]\n"
+               "ldr r1, [r0, #12]\n"
+               "ldr r0, [r0]\n"
+               "ldm r5, {r7, r8, r9, r10}\n"
+               "add r6, r7, r8, lsl #8\n"
+               "add r8, r9, r10, lsl #8\n"
+               "mov r10, r6\n"
+               "mov r11, r7\n"
+               "mov r12, r8\n"
+               "mov lr, r9\n" TINYTC_Q_LOOP(TINYTC_Q_EIGHT(TINYTC_Q_STEP_2X4)) TINYTC_Q_STORE_SUMS
+               "pop {r0, r1, r2, r7}\n"
+               : "+r"(at)
+               :
+               : TINYTC_Q_CLOBBERS);
+}
+
+/// q_block_1x8 in assembly.
+TINYTC_NOINLINE inline void q_sums_1x8(int words, const std::uint32_t* x, const std::uint32_t* w,
+                                       const std::int32_t* bias, std::int32_t* sum) {
+  const QBlockArguments arguments{x, x + words, q_skip_1x8(words), w, bias, sum, 0, nullptr, nullptr, 0};
+  register const QBlockArguments* at asm("r0") = &arguments;
+  asm volatile(TINYTC_Q_ENTER
+               "ldr r2, [r0, #16]\n"
+               "ldr r1, [r0, #12]\n"
+               "ldr r0, [r0]\n"
+               "ldm r2, {r3, r4, r5, r6, r7, r8, r9, r10}\n" TINYTC_Q_START_1X8 TINYTC_Q_LOOP(
+                   TINYTC_Q_EIGHT(TINYTC_Q_STEP_1X8)) TINYTC_Q_STORE_SUMS "pop {r0, r1, r2, r7}\n"
+               : "+r"(at)
+               :
+               : TINYTC_Q_CLOBBERS);
 }
 #endif
 

@@ -59,11 +59,56 @@ TINYTC_INLINE void q_widen_run(const std::int8_t* x, int elements, int step, std
   if (rest == 3) words[step] = q_lanes(x[2], 0);
 }
 
-/// Widens two runs side by side: words 0, 2, .. and 1, 3, ...
-TINYTC_INLINE void q_widen_runs(const std::int8_t* x0, const std::int8_t* x1, int elements,
-                                std::uint32_t* words) {
-  const int full = elements / 4;
-  for (int k = 0; k < full; ++k) {
+#if defined(TINYTC_DSP)
+/// Widens `fours` groups of four elements of two runs side by side.
+TINYTC_INLINE void q_widen_fours(const std::int8_t* x0, const std::int8_t* x1, int fours,
+                                 std::uint32_t* words) {
+  int pairs = fours / 2;
+  std::uint32_t a, b, c, d, e, f;
+  asm volatile(
+      "cbz %[pairs], 2f\n"
+      "1:\n"
+      "ldr %[a], [%[x0]], #4\n"
+      "ldr %[b], [%[x1]], #4\n"
+      "ldr %[c], [%[x0]], #4\n"
+      "ldr %[d], [%[x1]], #4\n"
+      "sxtb16 %[e], %[a]\n"
+      "sxtb16 %[f], %[b]\n"
+      "sxtb16 %[a], %[a], ror #8\n"
+      "sxtb16 %[b], %[b], ror #8\n"
+      "str %[e], [%[words]], #32\n"
+      "str %[f], [%[words], #-28]\n"
+      "sxtb16 %[e], %[c]\n"
+      "sxtb16 %[f], %[d]\n"
+      "str %[a], [%[words], #-24]\n"
+      "str %[b], [%[words], #-20]\n"
+      "sxtb16 %[c], %[c], ror #8\n"
+      "sxtb16 %[d], %[d], ror #8\n"
+      "str %[e], [%[words], #-16]\n"
+      "str %[f], [%[words], #-12]\n"
+      "str %[c], [%[words], #-8]\n"
+      "str %[d], [%[words], #-4]\n"
+      "subs %[pairs], #1\n"
+      "bne 1b\n"
+      "2:\n"
+      : [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c), [d] "=&r"(d), [e] "=&r"(e), [f] "=&r"(f), [x0] "+&r"(x0),
+        [x1] "+&r"(x1), [words] "+&r"(words), [pairs] "+&l"(pairs)
+      :
+      : "cc", "memory");
+  if (fours % 2 != 0) {
+    const std::uint32_t last = q_load(x0);
+    const std::uint32_t next = q_load(x1);
+    words[0] = q_even_bytes(last);
+    words[1] = q_even_bytes(next);
+    words[2] = q_odd_bytes(last);
+    words[3] = q_odd_bytes(next);
+  }
+}
+#else
+/// Widens `fours` groups of four elements of two runs side by side.
+TINYTC_INLINE void q_widen_fours(const std::int8_t* x0, const std::int8_t* x1, int fours,
+                                 std::uint32_t* words) {
+  for (int k = 0; k < fours; ++k) {
     const std::uint32_t a = q_load(x0);
     const std::uint32_t b = q_load(x1);
     words[0] = q_even_bytes(a);
@@ -74,6 +119,17 @@ TINYTC_INLINE void q_widen_runs(const std::int8_t* x0, const std::int8_t* x1, in
     x1 += 4;
     words += 4;
   }
+}
+#endif
+
+/// Widens two runs side by side: words 0, 2, .. and 1, 3, ...
+TINYTC_INLINE void q_widen_runs(const std::int8_t* x0, const std::int8_t* x1, int elements,
+                                std::uint32_t* words) {
+  const int fours = elements / 4;
+  q_widen_fours(x0, x1, fours, words);
+  x0 += 4 * fours;
+  x1 += 4 * fours;
+  words += 4 * fours;
   if (elements % 4 != 0) {
     q_widen_run(x0, elements % 4, 2, words);
     q_widen_run(x1, elements % 4, 2, words + 1);
