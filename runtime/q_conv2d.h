@@ -129,8 +129,10 @@ constexpr void q_conv2d_pack(const QConv2dShape& s, const std::int8_t* w, std::u
   }
 }
 
-/// Scratch in words: the patches of two pixels.
-constexpr int q_conv2d_scratch(const QConv2dShape& s) { return 2 * q_conv2d_words(s); }
+/// Scratch in words: the patches of two pixels, and the bytes of a run.
+constexpr int q_conv2d_scratch(const QConv2dShape& s) {
+  return 2 * q_conv2d_words(s) + (q_conv2d_runs(s).elements + 3) / 4;
+}
 
 /// Index of the first input pixel that an output pixel reads, or -1.
 constexpr int q_conv2d_first_read(const QConv2dShape& s, int pixel) {
@@ -164,34 +166,43 @@ constexpr int q_conv2d_lead(const QConv2dShape& s, int pixels) {
 }
 constexpr int q_conv2d_lead_x(const QConv2dShape& s) { return q_conv2d_lead(s, 2); }
 
-/// One patch of which parts may lie outside the image, into every second word. x: the image, at the group's
-/// first channel; (iy, ix): input position of tap (0, 0).
-TINYTC_INLINE void q_conv2d_patch(const QConv2dShape& s, const std::int8_t* x, int iy, int ix,
-                                  std::uint32_t* words) {
-  const QRuns cut = q_conv2d_runs(s);
+/// A run of which only the taps in `inside` lie in the image, into every second word. from: tap 0; bytes:
+/// room for a run.
+TINYTC_INLINE void q_conv2d_edge(const QConv2dShape& s, const std::int8_t* from, Range inside, int elements,
+                                 std::int8_t* bytes, std::uint32_t* words) {
   const int channels = s.in_c / s.groups;
-  const int run_taps = cut.elements / channels;
-  const int step = 2 * q_run_words(cut.elements);
-  for (int run = 0; run < cut.runs; ++run) {
-    const int tap = run * run_taps;
-    const int y = iy + tap / s.kernel_w * s.dilation_h;
-    const int column = ix + tap % s.kernel_w * s.dilation_w;
-    const std::int8_t* from = x + (y * s.in_w + column) * s.in_c;
-    std::uint32_t* to = words + run * step;
-    if (y >= 0 && y < s.in_h && column >= 0 && column + run_taps <= s.in_w) {
-      q_widen_run(from, cut.elements, 2, to);
-      continue;
-    }
-    q_fill_run(s.x_zero_point, cut.elements, 2, to);
-    for (int t = 0; t < run_taps; ++t) {
-      if (y < 0 || y >= s.in_h || column + t < 0 || column + t >= s.in_w) continue;
-      if (channels % 4 == 0) {
-        q_widen_run(from + t * channels, channels, 2, to + t * channels);
+  const int first = inside.first * channels;
+  const int last = inside.last * channels;
+  if (channels % 4 == 0) {
+    q_fill_run(s.x_zero_point, first, 2, words);
+    q_widen_run(from + first, last - first, 2, words + first);
+    q_fill_run(s.x_zero_point, elements - last, 2, words + last);
+    return;
+  }
+  for (int k = 0; k < elements; ++k) {
+    bytes[k] = k >= first && k < last ? from[k] : static_cast<std::int8_t>(s.x_zero_point);
+  }
+  q_widen_run(bytes, elements, 2, words);
+}
+
+/// One patch of which parts may lie outside the image, into every second word. x: the image, at the group's
+/// first channel; (iy, ix): input position of tap (0, 0); bytes: room for a run.
+TINYTC_INLINE void q_conv2d_patch(const QConv2dShape& s, const std::int8_t* x, int iy, int ix,
+                                  std::int8_t* bytes, std::uint32_t* words) {
+  const QRuns cut = q_conv2d_runs(s);
+  const int run_taps = cut.elements / (s.in_c / s.groups);
+  const int row_runs = cut.runs / s.kernel_h;
+  for (int ky = 0; ky < s.kernel_h; ++ky) {
+    const int y = iy + ky * s.dilation_h;
+    for (int kx = 0; kx < row_runs; ++kx) {
+      const int column = ix + kx * s.dilation_w;
+      const Range inside = y >= 0 && y < s.in_h ? tap_range(column, 1, run_taps, s.in_w) : Range{0, 0};
+      if (inside.first == inside.last) {
+        q_fill_run(s.x_zero_point, cut.elements, 2, words);
       } else {
-        for (int i = 0; i < channels; ++i) {
-          q_put_lane(from[t * channels + i], cut.elements, t * channels + i, 2, to);
-        }
+        q_conv2d_edge(s, x + (y * s.in_w + column) * s.in_c, inside, cut.elements, bytes, words);
       }
+      words += 2 * q_run_words(cut.elements);
     }
   }
 }
@@ -234,8 +245,9 @@ TINYTC_INLINE void q_conv2d_gather(const QConv2dShape& s, const std::int8_t* x, 
                      x + b.image + (b.y * s.in_w + b.x) * s.in_c, words);
     return;
   }
-  q_conv2d_patch(s, x + a.image, a.y, a.x, words);
-  q_conv2d_patch(s, x + b.image, b.y, b.x, words + 1);
+  std::int8_t* bytes = reinterpret_cast<std::int8_t*>(words + 2 * q_conv2d_words(s));
+  q_conv2d_patch(s, x + a.image, a.y, a.x, bytes, words);
+  q_conv2d_patch(s, x + b.image, b.y, b.x, bytes, words + 1);
 }
 
 /// One block of up to four output channels of two pixels, from channel o on; `width` of them exist.

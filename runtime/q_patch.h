@@ -45,18 +45,34 @@ constexpr bool q_pairable(int count, int taps, const std::int8_t* w, const std::
   return true;
 }
 
+/// The one to three elements behind the last four of a run, into every `step`-th word. What stands in an
+/// unused lane does not matter: its weights are 0.
+TINYTC_INLINE void q_widen_rest(const std::int8_t* x, int rest, int step, std::uint32_t* words) {
+  if (rest == 1) words[0] = static_cast<std::uint32_t>(x[0]);
+  if (rest >= 2) words[0] = q_low_halves(static_cast<std::uint32_t>(x[0]), static_cast<std::uint32_t>(x[1]));
+  if (rest == 3) words[step] = static_cast<std::uint32_t>(x[2]);
+}
+
 /// Widens a run into every `step`-th word.
 TINYTC_INLINE void q_widen_run(const std::int8_t* x, int elements, int step, std::uint32_t* words) {
-  for (int k = 0; k < elements / 4; ++k) {
+  for (int k = 0; k < elements / 8; ++k) {
+    const std::uint32_t four = q_load(x);
+    const std::uint32_t next = q_load(x + 4);
+    words[0] = q_even_bytes(four);
+    words[step] = q_odd_bytes(four);
+    words[2 * step] = q_even_bytes(next);
+    words[3 * step] = q_odd_bytes(next);
+    x += 8;
+    words += 4 * step;
+  }
+  if (elements / 4 % 2 != 0) {
     const std::uint32_t four = q_load(x);
     words[0] = q_even_bytes(four);
     words[step] = q_odd_bytes(four);
     x += 4;
     words += 2 * step;
   }
-  const int rest = elements % 4;
-  if (rest != 0) words[0] = q_lanes(x[0], rest > 1 ? x[1] : 0);
-  if (rest == 3) words[step] = q_lanes(x[2], 0);
+  q_widen_rest(x, elements % 4, step, words);
 }
 
 #if defined(TINYTC_DSP)
@@ -125,28 +141,24 @@ TINYTC_INLINE void q_widen_fours(const std::int8_t* x0, const std::int8_t* x1, i
 /// Widens two runs side by side: words 0, 2, .. and 1, 3, ...
 TINYTC_INLINE void q_widen_runs(const std::int8_t* x0, const std::int8_t* x1, int elements,
                                 std::uint32_t* words) {
+  if (elements < 16) {
+    q_widen_run(x0, elements, 2, words);
+    q_widen_run(x1, elements, 2, words + 1);
+    return;
+  }
   const int fours = elements / 4;
   q_widen_fours(x0, x1, fours, words);
   x0 += 4 * fours;
   x1 += 4 * fours;
   words += 4 * fours;
-  if (elements % 4 != 0) {
-    q_widen_run(x0, elements % 4, 2, words);
-    q_widen_run(x1, elements % 4, 2, words + 1);
-  }
+  q_widen_rest(x0, elements % 4, 2, words);
+  q_widen_rest(x1, elements % 4, 2, words + 1);
 }
 
 /// A run of padding into every `step`-th word.
 TINYTC_INLINE void q_fill_run(int value, int elements, int step, std::uint32_t* words) {
   const std::uint32_t word = q_lanes(value, value);
   for (int k = 0; k < q_run_words(elements); ++k) words[k * step] = word;
-}
-
-/// Writes element k of a run into every `step`-th word.
-TINYTC_INLINE void q_put_lane(int value, int elements, int k, int step, std::uint32_t* words) {
-  const int lane = q_run_lane(elements, k);
-  std::uint32_t* word = words + lane / 2 * step;
-  *word = lane % 2 == 0 ? q_lanes(value, q_high(*word)) : q_lanes(q_low(*word), value);
 }
 
 }  // namespace tinytc
