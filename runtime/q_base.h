@@ -11,6 +11,9 @@
 
 #if defined(__arm__) && defined(__thumb2__) && defined(__ARM_FEATURE_DSP)
 #define TINYTC_DSP 1
+// Of assembly that takes its arguments through r0 and saves r7 itself.
+#define TINYTC_Q_CLOBBERS \
+  "r1", "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory"
 #endif
 
 namespace tinytc {

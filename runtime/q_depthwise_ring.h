@@ -199,49 +199,65 @@ struct QDepthwiseArguments {
   ", r2, r3, lsl #16\n"                     \
   "pkhbt " LOWER ", r3, r2\n"
 
-/// All channels of two output rows with stride 1, clamped to int8. Stack: 0 end of the pairs, 4 y, 8 row,
-/// 12 pixel, 16 multiplier, 20 zero point, 24 bias, 28 w, 32 biases, 36 multipliers, 40 y of the channel, 44
-/// pairs, 48 rest, 52 odd, 56 channels, 60 r7, 64 arguments.
-TINYTC_INLINE void q_depthwise_rows(const QDepthwiseArguments& arguments) {
+// Sets up the stack, then a channel: 0 end of the pairs, 4 y, 8 row, 12 pixel, 16 multiplier, 20 zero point,
+// 24 bias, 28 w, 32 biases, 36 multipliers, 40 y of the channel, 44 pairs, 48 rest, 52 odd, 56 channels, 60
+// r7, 64 arguments. r7, r9 - lr: upper and lower pairs of the kernel columns.
+#define TINYTC_Q_DEPTHWISE_ENTER \
+  "sub sp, sp, #68\n" \
+  "str r0, [sp, #64]\n" \
+  "str r7, [sp, #60]\n" \
+  "ldm r0, {r1, r2, r3, r4, r5, r6}\n" \
+  "str r5, [sp, #8]\n" \
+  "str r4, [sp, #12]\n" \
+  "str r6, [sp, #20]\n" \
+  "str r3, [sp, #44]\n" \
+  "add r0, r0, #24\n" \
+  "ldm r0, {r3, r4, r5, r6, r8, r9, r10}\n" \
+  "add r0, sp, #28\n" \
+  "stm r0, {r3, r4, r5, r6}\n" \
+  "str r8, [sp, #56]\n" \
+  "str r9, [sp, #52]\n" \
+  "str r10, [sp, #48]\n" \
+  "mov r0, r1\n" \
+  "mov r1, r2\n" \
+  "1:\n" \
+  "add r2, sp, #28\n" \
+  "ldm r2, {r3, r4, r5, r6}\n" \
+  "ldr r8, [r4], #4\n" \
+  "ldr r9, [r5], #4\n" \
+  "str r6, [sp, #4]\n" \
+  "add r6, r6, #1\n" \
+  "str r9, [sp, #16]\n" \
+  "ldr r9, [sp, #44]\n" \
+  "ldr r10, [r3], #4\n" \
+  "ldr r12, [r3], #4\n" \
+  "ldr lr, [r3], #4\n" \
+  "stm r2, {r3, r4, r5, r6}\n" \
+  "str r8, [sp, #24]\n" \
+  "add r9, r9, r0\n" \
+  "str r9, [sp]\n" TINYTC_Q_EXPAND("r10", "r7", "r9") TINYTC_Q_EXPAND("r12", "r10", "r11") \
+  TINYTC_Q_EXPAND("lr", "r12", "lr") \
+  "ldr r2, [sp]\n" \
+  "cmp r0, r2\n" \
+  "beq 3f\n"
+// The next channel, or the end.
+#define TINYTC_Q_DEPTHWISE_LEAVE \
+  "4:\n"                         \
+  "ldr r2, [sp, #48]\n"          \
+  "ldr r3, [sp, #56]\n"          \
+  "add r0, r0, r2\n"             \
+  "add r1, r1, r2\n"             \
+  "subs r3, r3, #1\n"            \
+  "str r3, [sp, #56]\n"          \
+  "bne 1b\n"                     \
+  "ldr r0, [sp, #64]\n"          \
+  "ldr r7, [sp, #60]\n"          \
+  "add sp, sp, #68\n"
+
+/// All channels of two output rows with stride 1, clamped to int8.
+TINYTC_NOINLINE inline void q_depthwise_rows(const QDepthwiseArguments& arguments) {
   register const QDepthwiseArguments* at asm("r0") = &arguments;
-  asm volatile(
-      "sub sp, sp, #68\n"
-      "str r0, [sp, #64]\n"
-      "str r7, [sp, #60]\n"
-      "ldm r0, {r1, r2, r3, r4, r5, r6}\n"  // a, b, pairs, pixel, row, zero point
-      "str r5, [sp, #8]\n"
-      "str r4, [sp, #12]\n"
-      "str r6, [sp, #20]\n"
-      "str r3, [sp, #44]\n"
-      "add r0, r0, #24\n"
-      "ldm r0, {r3, r4, r5, r6, r8, r9, r10}\n"  // w, bias, multiplier, y, channels, odd, rest
-      "add r0, sp, #28\n"
-      "stm r0, {r3, r4, r5, r6}\n"
-      "str r8, [sp, #56]\n"
-      "str r9, [sp, #52]\n"
-      "str r10, [sp, #48]\n"
-      "mov r0, r1\n"
-      "mov r1, r2\n"
-      "1:\n"  // a channel
-      "add r2, sp, #28\n"
-      "ldm r2, {r3, r4, r5, r6}\n"
-      "ldr r8, [r4], #4\n"
-      "ldr r9, [r5], #4\n"
-      "str r6, [sp, #4]\n"
-      "add r6, r6, #1\n"
-      "str r9, [sp, #16]\n"
-      "ldr r9, [sp, #44]\n"
-      "ldr r10, [r3], #4\n"
-      "ldr r12, [r3], #4\n"
-      "ldr lr, [r3], #4\n"
-      "stm r2, {r3, r4, r5, r6}\n"
-      "str r8, [sp, #24]\n"
-      "add r9, r9, r0\n"
-      "str r9, [sp]\n" TINYTC_Q_EXPAND("r10", "r7", "r9") TINYTC_Q_EXPAND("r12", "r10", "r11")
-      TINYTC_Q_EXPAND("lr", "r12", "lr")
-      "ldr r2, [sp]\n"
-      "cmp r0, r2\n"
-      "beq 3f\n"
+  asm volatile(TINYTC_Q_DEPTHWISE_ENTER
       "2:\n"  // two columns
       "ldr r8, [sp, #24]\n"
       "ldr r2, [r0], #8\n"
@@ -298,21 +314,80 @@ TINYTC_INLINE void q_depthwise_rows(const QDepthwiseArguments& arguments) {
       "ssat r4, #8, r4\n"
       "ssat r5, #8, r5\n"
       "strb r5, [r6, r8]\n"
-      "strb r4, [r6]\n"
-      "4:\n"
-      "ldr r2, [sp, #48]\n"
-      "ldr r3, [sp, #56]\n"
-      "add r0, r0, r2\n"
-      "add r1, r1, r2\n"
-      "subs r3, r3, #1\n"
-      "str r3, [sp, #56]\n"
-      "bne 1b\n"
-      "ldr r0, [sp, #64]\n"
-      "ldr r7, [sp, #60]\n"
-      "add sp, sp, #68\n"
+      "strb r4, [r6]\n" TINYTC_Q_DEPTHWISE_LEAVE
       : "+r"(at)
       :
-      : "r1", "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
+      : TINYTC_Q_CLOBBERS);
+}
+
+/// All channels of one output row with stride 2, clamped to int8.
+TINYTC_NOINLINE inline void q_depthwise_row(const QDepthwiseArguments& arguments) {
+  register const QDepthwiseArguments* at asm("r0") = &arguments;
+  asm volatile(TINYTC_Q_DEPTHWISE_ENTER
+               "2:\n"  // two columns
+               "ldr r5, [sp, #24]\n"
+               "ldr r2, [r0], #16\n"
+               "ldr r3, [r1], #16\n"
+               "smlad r4, r2, r7, r5\n"
+               "smlabt r4, r3, r9, r4\n"
+               "ldr r2, [r0, #-12]\n"
+               "ldr r3, [r1, #-12]\n"
+               "ldr r8, [r0, #-8]\n"
+               "ldr r6, [r1, #-8]\n"
+               "smlad r4, r2, r10, r4\n"
+               "smlabt r4, r3, r11, r4\n"
+               "smlad r4, r8, r12, r4\n"
+               "smlad r8, r8, r7, r5\n"
+               "smlabt r4, r6, lr, r4\n"
+               "smlabt r8, r6, r9, r8\n"
+               "ldr r2, [r0, #-4]\n"
+               "ldr r3, [r1, #-4]\n"
+               "ldr r5, [r0]\n"
+               "ldr r6, [r1]\n"
+               "smlad r8, r2, r10, r8\n"
+               "smlabt r8, r3, r11, r8\n"
+               "smlad r8, r5, r12, r8\n"
+               "smlabt r8, r6, lr, r8\n"
+               "ldr r2, [sp, #16]\n"
+               "ldr r3, [sp, #20]\n"
+               "ldr r5, [sp, #4]\n"
+               "ldr r6, [sp, #12]\n"
+               "smmlar r4, r4, r2, r3\n"
+               "smmlar r8, r8, r2, r3\n"
+               "ldr r2, [sp]\n"
+               "ssat r4, #8, r4\n"
+               "ssat r8, #8, r8\n"
+               "strb r4, [r5]\n"
+               "strb r8, [r5, r6]\n"
+               "add r5, r5, r6, lsl #1\n"
+               "cmp r0, r2\n"
+               "str r5, [sp, #4]\n"
+               "bne 2b\n"
+               "3:\n"
+               "ldr r2, [sp, #52]\n"
+               "ldr r5, [sp, #24]\n"
+               "cbz r2, 4f\n"
+               "ldr r2, [r0], #8\n"
+               "ldr r3, [r1], #8\n"
+               "smlad r4, r2, r7, r5\n"
+               "smlabt r4, r3, r9, r4\n"
+               "ldr r2, [r0, #-4]\n"
+               "ldr r3, [r1, #-4]\n"
+               "ldr r5, [r0]\n"
+               "ldr r6, [r1]\n"
+               "smlad r4, r2, r10, r4\n"
+               "smlabt r4, r3, r11, r4\n"
+               "smlad r4, r5, r12, r4\n"
+               "smlabt r4, r6, lr, r4\n"
+               "ldr r2, [sp, #16]\n"
+               "ldr r3, [sp, #20]\n"
+               "ldr r5, [sp, #4]\n"
+               "smmlar r4, r4, r2, r3\n"
+               "ssat r4, #8, r4\n"
+               "strb r4, [r5]\n" TINYTC_Q_DEPTHWISE_LEAVE
+               : "+r"(at)
+               :
+               : TINYTC_Q_CLOBBERS);
 }
 
 /// The arguments of one step. a, b: word rows; y: the first of its output rows.
@@ -321,8 +396,8 @@ TINYTC_INLINE QDepthwiseArguments q_depthwise_arguments(const QDepthwiseConv2dSh
                                                         const std::int8_t* w, const std::int32_t* bias,
                                                         const QScale& scale, const QOutput& out, bool two,
                                                         std::int8_t* y) {
-  const int pairs = s.out_w / 2 * 8;
-  const int single = s.out_w % 2 * 4;
+  const int pairs = s.out_w / 2 * 8 * s.stride_w;
+  const int single = s.out_w % 2 * 4 * s.stride_w;
   return QDepthwiseArguments{a,
                              b,
                              pairs,
@@ -345,8 +420,13 @@ TINYTC_INLINE void q_depthwise_step_rows(const QDepthwiseConv2dShape& s, const s
                                          const std::int32_t* bias, const QScale& scale, const QOutput& out,
                                          bool two, std::int8_t* y) {
 #if defined(TINYTC_DSP)
-  if (s.stride_h == 1 && s.stride_w == 1 && scale.shift == nullptr && out.lo == -128 && out.hi == 127) {
-    q_depthwise_rows(q_depthwise_arguments(s, a, b, w, bias, scale, out, two, y));
+  if (s.stride_h == s.stride_w && scale.shift == nullptr && out.lo == -128 && out.hi == 127) {
+    const QDepthwiseArguments arguments = q_depthwise_arguments(s, a, b, w, bias, scale, out, two, y);
+    if (s.stride_h == 1) {
+      q_depthwise_rows(arguments);
+    } else {
+      q_depthwise_row(arguments);
+    }
     return;
   }
 #endif

@@ -102,8 +102,6 @@
   "smmlar " BOTH ", " BOTH ", " M1                \
   ", r5\n"                                        \
   "ssat " BOTH ", #8, " BOTH "\n"
-#define TINYTC_Q_CLOBBERS \
-  "r1", "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory"
 #endif
 
 namespace tinytc {
