@@ -88,6 +88,13 @@
   "ldr r1, [r0, #4]\n" \
   "ldr r2, [r0, #8]\n" \
   "push {r0, r1, r2, r7}\n"
+// Copies the arguments to the stack, and r7 behind them; r1: weights.
+#define TINYTC_Q_FRAME                                   \
+  "sub sp, sp, #48\n"                                    \
+  "ldm r0, {r1, r2, r3, r4, r5, r6, r8, r9, r10, r11}\n" \
+  "stm sp, {r1, r2, r3, r4, r5, r6, r8, r9, r10, r11}\n" \
+  "str r7, [sp, #40]\n"                                  \
+  "mov r1, r4\n"
 // Four sums of a channel pair each (first in A, C; both in B, D) become int8: pairs' differences, times
 // their multipliers.
 #define TINYTC_Q_FINISH_PAIR(FIRST, BOTH, M0, M1) \
@@ -142,38 +149,45 @@ struct QBlockArguments {
 TINYTC_INLINE constexpr int q_skip(int words, int steps, int step_bytes) {
   return (steps - words % steps) % steps * step_bytes;
 }
-TINYTC_INLINE constexpr int q_skip_2x4(int words) { return q_skip(words, 16, 56); }
+TINYTC_INLINE constexpr int q_skip_2x4(int words) { return q_skip(words - 1, 16, 56); }
 TINYTC_INLINE constexpr int q_skip_1x8(int words) { return q_skip(words, 8, 68); }
 
-/// Two pixels, blocks of four channels while y is not y_end: bias + sum over words, requantized with one
-/// multiply, clamped to int8.
+/// Two pixels, blocks of four channels while y is not y_end: bias + sum over words (at least 2), requantized
+/// with one multiply, clamped to int8. The first word's step starts the sums from the biases.
 TINYTC_NOINLINE inline void q_bytes_2x4(const QBlockArguments& arguments) {
-  QBlockArguments copy = arguments;
-  register QBlockArguments* at asm("r0") = &copy;
-  asm volatile(TINYTC_Q_ENTER
-      "ldr r1, [r0, #12]\n"
+  register const QBlockArguments* at asm("r0") = &arguments;
+  asm volatile(TINYTC_Q_FRAME
       "2:\n"
-      "ldr r5, [r0, #16]\n"
+      "ldr r5, [sp, #16]\n"
+      "ldr r0, [sp]\n"
       "ldm r5!, {r7, r8, r9, r10}\n"
-      "str r5, [r0, #16]\n"
-      "ldr r0, [r0]\n"
+      "str r5, [sp, #16]\n"
+      "ldr r2, [r0], #4\n"
+      "ldr r3, [r0], #4\n"
+      "ldr r4, [r1], #4\n"
+      "ldr r5, [r1], #4\n"
       "add r6, r7, r8, lsl #8\n"
       "add r8, r9, r10, lsl #8\n"
-      "mov r10, r6\n"
-      "mov r11, r7\n"
-      "mov r12, r8\n"
-      "mov lr, r9\n" TINYTC_Q_LOOP(TINYTC_Q_EIGHT(TINYTC_Q_STEP_2X4) TINYTC_Q_EIGHT(TINYTC_Q_STEP_2X4))
-      "ldr r0, [sp]\n"
-      "ldr r2, [r0, #20]\n"
-      "ldr r5, [r0, #24]\n"
+      "smlad r10, r3, r4, r6\n"
+      "smlad r6, r2, r4, r6\n"
+      "sxtb16 r4, r4\n"
+      "smlad r12, r3, r5, r8\n"
+      "smlad r8, r2, r5, r8\n"
+      "sxtb16 r5, r5\n"
+      "smlad r11, r3, r4, r7\n"
+      "smlad r7, r2, r4, r7\n"
+      "smlad lr, r3, r5, r9\n"
+      "smlad r9, r2, r5, r9\n" TINYTC_Q_LOOP(TINYTC_Q_EIGHT(TINYTC_Q_STEP_2X4) TINYTC_Q_EIGHT(TINYTC_Q_STEP_2X4))
+      "ldr r2, [sp, #20]\n"
+      "ldr r5, [sp, #24]\n"
       "ldm r2!, {r3, r4}\n" TINYTC_Q_FINISH_PAIR("r7", "r6", "r3", "r4")
       TINYTC_Q_FINISH_PAIR("r11", "r10", "r3", "r4")
       "ldm r2!, {r3, r4}\n"
-      "str r2, [r0, #20]\n" TINYTC_Q_FINISH_PAIR("r9", "r8", "r3", "r4")
+      "str r2, [sp, #20]\n" TINYTC_Q_FINISH_PAIR("r9", "r8", "r3", "r4")
       TINYTC_Q_FINISH_PAIR("lr", "r12", "r3", "r4")
-      "ldr r2, [r0, #28]\n"
-      "ldr r3, [r0, #36]\n"
-      "ldr r4, [r0, #32]\n"
+      "ldr r2, [sp, #28]\n"
+      "ldr r3, [sp, #36]\n"
+      "ldr r4, [sp, #32]\n"
       "add r3, r3, r2\n"
       "strb r7, [r2], #1\n"
       "strb r6, [r2], #1\n"
@@ -183,10 +197,11 @@ TINYTC_NOINLINE inline void q_bytes_2x4(const QBlockArguments& arguments) {
       "strb r10, [r3], #1\n"
       "strb lr, [r3], #1\n"
       "strb r12, [r3], #1\n"
-      "str r2, [r0, #28]\n"
+      "str r2, [sp, #28]\n"
       "cmp r2, r4\n"
       "bne 2b\n"
-      "pop {r0, r1, r2, r7}\n"
+      "ldr r7, [sp, #40]\n"
+      "add sp, sp, #48\n"
       : "+r"(at)
       :
       : TINYTC_Q_CLOBBERS);
@@ -194,25 +209,22 @@ TINYTC_NOINLINE inline void q_bytes_2x4(const QBlockArguments& arguments) {
 
 /// One row, blocks of eight channels while y is not y_end; as q_bytes_2x4.
 TINYTC_NOINLINE inline void q_bytes_1x8(const QBlockArguments& arguments) {
-  QBlockArguments copy = arguments;
-  register QBlockArguments* at asm("r0") = &copy;
-  asm volatile(TINYTC_Q_ENTER
-      "ldr r1, [r0, #12]\n"
+  register const QBlockArguments* at asm("r0") = &arguments;
+  asm volatile(TINYTC_Q_FRAME
       "2:\n"
-      "ldr r2, [r0, #16]\n"
-      "ldm r2!, {r3, r4, r5, r6, r7, r8, r9, r10}\n"
-      "str r2, [r0, #16]\n"
-      "ldr r0, [r0]\n" TINYTC_Q_START_1X8 TINYTC_Q_LOOP(TINYTC_Q_EIGHT(TINYTC_Q_STEP_1X8))
+      "ldr r2, [sp, #16]\n"
       "ldr r0, [sp]\n"
-      "ldr r2, [r0, #20]\n"
-      "ldr r5, [r0, #24]\n"
+      "ldm r2!, {r3, r4, r5, r6, r7, r8, r9, r10}\n"
+      "str r2, [sp, #16]\n" TINYTC_Q_START_1X8 TINYTC_Q_LOOP(TINYTC_Q_EIGHT(TINYTC_Q_STEP_1X8))
+      "ldr r2, [sp, #20]\n"
+      "ldr r5, [sp, #24]\n"
       "ldm r2!, {r3, r4}\n" TINYTC_Q_FINISH_PAIR("r7", "r6", "r3", "r4")
       "ldm r2!, {r3, r4}\n" TINYTC_Q_FINISH_PAIR("r9", "r8", "r3", "r4")
       "ldm r2!, {r3, r4}\n" TINYTC_Q_FINISH_PAIR("r11", "r10", "r3", "r4")
       "ldm r2!, {r3, r4}\n" TINYTC_Q_FINISH_PAIR("lr", "r12", "r3", "r4")
-      "str r2, [r0, #20]\n"
-      "ldr r2, [r0, #28]\n"
-      "ldr r3, [r0, #32]\n"
+      "str r2, [sp, #20]\n"
+      "ldr r2, [sp, #28]\n"
+      "ldr r3, [sp, #32]\n"
       "strb r7, [r2], #1\n"
       "strb r6, [r2], #1\n"
       "strb r9, [r2], #1\n"
@@ -221,10 +233,11 @@ TINYTC_NOINLINE inline void q_bytes_1x8(const QBlockArguments& arguments) {
       "strb r10, [r2], #1\n"
       "strb lr, [r2], #1\n"
       "strb r12, [r2], #1\n"
-      "str r2, [r0, #28]\n"
+      "str r2, [sp, #28]\n"
       "cmp r2, r3\n"
       "bne 2b\n"
-      "pop {r0, r1, r2, r7}\n"
+      "ldr r7, [sp, #40]\n"
+      "add sp, sp, #48\n"
       : "+r"(at)
       :
       : TINYTC_Q_CLOBBERS);

@@ -37,6 +37,27 @@ TINYTC_INLINE std::int8_t q_product_element(const QProduct& f, int a, int b, con
   return q_clamp(q_multiply_shift(out.zero_point, product, f.multiplier, f.shift), out);
 }
 
+/// Four sums of neighbouring elements.
+TINYTC_INLINE void q_sum_four(const QSum& f, std::uint32_t a, std::uint32_t b, const QOutput& out,
+                              std::int8_t* y) {
+  const std::uint32_t a_even = q_even_bytes(a);
+  const std::uint32_t a_odd = q_odd_bytes(a);
+  const std::uint32_t b_even = q_even_bytes(b);
+  const std::uint32_t b_odd = q_odd_bytes(b);
+  y[0] = q_sum_element(f, q_low(a_even), q_low(b_even), out);
+  y[1] = q_sum_element(f, q_low(a_odd), q_low(b_odd), out);
+  y[2] = q_sum_element(f, q_high(a_even), q_high(b_even), out);
+  y[3] = q_sum_element(f, q_high(a_odd), q_high(b_odd), out);
+}
+
+/// One row of q_add of neighbouring elements.
+TINYTC_INLINE void q_add_row(int count, const QSum& f, const QOutput& out, const std::int8_t* a,
+                             const std::int8_t* b, std::int8_t* y) {
+  const int fours = count / 4 * 4;
+  for (int i = 0; i < fours; i += 4) q_sum_four(f, q_load(a + i), q_load(b + i), out, y + i);
+  for (int i = fours; i < count; ++i) y[i] = q_sum_element(f, a[i], b[i], out);
+}
+
 /// y = clamp(a + b), rescaled; also a - b. y may lie on an operand of its own shape. `out.zero_point` is not
 /// used: the offset holds it.
 TINYTC_INLINE void q_add(const BroadcastShape& shape, const QSum& f, const QOutput& out, const std::int8_t* a,
@@ -51,8 +72,13 @@ TINYTC_INLINE void q_add(const BroadcastShape& shape, const QSum& f, const QOutp
     const std::int8_t* a_row = a + offset_of(outer, index, shape.a_strides);
     const std::int8_t* b_row = b + offset_of(outer, index, shape.b_strides);
     std::int8_t* y_row = y + row * inner;
-    for (int i = 0; i < inner; ++i)
-      y_row[i] = q_sum_element(f, a_row[i * a_stride], b_row[i * b_stride], out);
+    if (a_stride == 1 && b_stride == 1) {
+      q_add_row(inner, f, out, a_row, b_row, y_row);
+    } else {
+      for (int i = 0; i < inner; ++i) {
+        y_row[i] = q_sum_element(f, a_row[i * a_stride], b_row[i * b_stride], out);
+      }
+    }
     next_index(outer, shape.dims, index);
   }
 }

@@ -60,8 +60,8 @@ TINYTC_INLINE int q_pool2d_divisor(const Pool2dShape& s, int pixel, const QWindo
          q_pool2d_padded(ix, s.dilation_w, s.kernel_w, s.in_w, s.pad_left, s.pad_right);
 }
 
-/// addend + sum multiplier / 2^shift, ties to even: where input and output have one scale, averages lie halfway
-/// between two numbers so often that the direction matters (halves upwards would drift).
+/// addend + sum multiplier / 2^shift, ties to even: where input and output have one scale, averages lie
+/// halfway between two numbers so often that the direction matters (halves upwards would drift).
 TINYTC_INLINE int q_multiply_even(int addend, std::int32_t sum, std::int32_t multiplier, int shift) {
   const std::int64_t product = static_cast<std::int64_t>(sum) * multiplier;
   const std::int64_t half = std::int64_t{1} << (shift - 1);
@@ -72,27 +72,61 @@ TINYTC_INLINE int q_multiply_even(int addend, std::int32_t sum, std::int32_t mul
   return addend + static_cast<int>(min_of(max_of(value, -limit), limit));
 }
 
-/// y = clamp(zero point + round(scale * sum of (x - x_zero_point))), ties to even; the scale has shifts. scale: entry n - 1 is for windows that
-/// are divided by n (x scale / y scale / n), kernel_h * kernel_w entries. x: [batch][in_h][in_w][channels];
-/// y: [batch][out_h][out_w][channels], may overlap x from q_average_pool2d_lead_x on. Every window holds an
-/// element of the input.
+/// Adds four neighbouring channels of a window. x: the window's first element of the first of them.
+TINYTC_INLINE void q_pool2d_sum_four(const Pool2dShape& s, const QWindow& window, const std::int8_t* x,
+                                     int (&sum)[4]) {
+  int sum0 = sum[0];
+  int sum1 = sum[1];
+  int sum2 = sum[2];
+  int sum3 = sum[3];
+  for (int ky = 0; ky < window.rows; ++ky) {
+    const std::int8_t* row = x + ky * s.dilation_h * s.in_w * s.channels;
+    for (int kx = 0; kx < window.columns; ++kx) {
+      const std::uint32_t four = q_load(row);
+      row += s.dilation_w * s.channels;
+      sum0 += static_cast<std::int8_t>(four & 0xFFU);
+      sum1 += static_cast<std::int8_t>((four >> 8) & 0xFFU);
+      sum2 += static_cast<std::int8_t>((four >> 16) & 0xFFU);
+      sum3 += static_cast<std::int8_t>(four >> 24);
+    }
+  }
+  sum[0] = sum0;
+  sum[1] = sum1;
+  sum[2] = sum2;
+  sum[3] = sum3;
+}
+
+/// y = clamp(zero point + round(scale * sum of (x - x_zero_point))), ties to even; the scale has shifts:
+/// entry n - 1 is for windows that are divided by n (x scale / y scale / n), kernel_h * kernel_w entries. x:
+/// [batch][in_h][in_w][channels]; y: [batch][out_h][out_w][channels], may overlap x from
+/// q_average_pool2d_lead_x on. Every window holds an element of the input.
 TINYTC_INLINE void q_average_pool2d(const Pool2dShape& s, int x_zero_point, const QScale& scale,
                                     const QOutput& out, const std::int8_t* x, std::int8_t* y) {
   for (int pixel = 0; pixel < s.batch * s.out_h * s.out_w; ++pixel) {
     const QWindow window = q_pool2d_window(s, pixel);
     const int entry = q_pool2d_divisor(s, pixel, window) - 1;
     const int start = -window.rows * window.columns * x_zero_point;
-    for (int c = 0; c < s.channels; ++c) {
+    const int fours = s.channels / 4 * 4;
+    for (int c = 0; c < fours; c += 4) {
+      int sum[4] = {start, start, start, start};
+      q_pool2d_sum_four(s, window, x + window.first + c, sum);
+      for (int k = 0; k < 4; ++k) {
+        const int mean = q_multiply_even(out.zero_point, sum[k], scale.multiplier[entry], scale.shift[entry]);
+        y[pixel * s.channels + c + k] = q_clamp(mean, out);
+      }
+    }
+    for (int c = fours; c < s.channels; ++c) {
       int sum = start;
       for (int ky = 0; ky < window.rows; ++ky) {
         const std::int8_t* row = x + window.first + ky * s.dilation_h * s.in_w * s.channels + c;
         for (int kx = 0; kx < window.columns; ++kx) sum += row[kx * s.dilation_w * s.channels];
       }
-      y[pixel * s.channels + c] = q_clamp(q_multiply_even(out.zero_point, sum, scale.multiplier[entry], scale.shift[entry]), out);
+      y[pixel * s.channels + c] =
+          q_clamp(q_multiply_even(out.zero_point, sum, scale.multiplier[entry], scale.shift[entry]), out);
     }
   }
 }
-constexpr int q_average_pool2d_lead_x(const Pool2dShape& s) { return pool2d_lead_x(s, 1); }
+constexpr int q_average_pool2d_lead_x(const Pool2dShape& s) { return pool2d_lead_x(s, 4); }
 
 }  // namespace tinytc
 
