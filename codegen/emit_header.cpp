@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include "codegen/emit_model.h"
+#include "compiler/literal.h"
 
 namespace tinytc {
 
@@ -35,6 +36,10 @@ std::vector<InfoConstant> info_constants(const EmitContext& context) {
       bytes(base + "_rank", static_cast<std::int64_t>(buffer.type.shape.size()));
       if (!buffer.type.shape.empty())
         list.push_back({"std::int32_t", base + "_shape", fmt::format("[{}]", buffer.type.shape.size()), shape_list(context.program, port.buffer), ""});
+      if (!buffer.type.quantization || buffer.type.quantization->axis >= 0) continue;
+      list.push_back({"float", base + "_scale", "", number_literal(double{buffer.type.quantization->scales[0]}, DType::f32),
+                      comment("real number = scale * (stored number - zero point)")});
+      list.push_back({"std::int32_t", base + "_zero_point", "", std::to_string(buffer.type.quantization->zero_points[0]), ""});
     }
   bytes("arena_bytes", context.program.arena_bytes);
   bytes("persistent_bytes", context.program.persistent_bytes);

@@ -28,7 +28,7 @@ class QuantizedWalk {
   QuantizedWalk(Graph& graph, bool fuses) : graph_(graph), fuses_(fuses), uses_(use_counts(graph)) {}
 
   void run() {
-    if (fuses_) name_input_scales();
+    name_input_scales();
     std::vector<Node> nodes = std::move(graph_.nodes);
     graph_.nodes.clear();
     for (Node& node : nodes) {
@@ -87,8 +87,40 @@ class QuantizedWalk {
   void visit(Node node) {
     if (node.op->dequantizes) return dequantize(std::move(node));
     if (node.op->quantizes && fuses_) return quantize(std::move(node));
-    if (node.op->move.moves && move_stored(node)) return;
+    if (node.op == &flip_) return flip(std::move(node));
+    if (node.op->move.moves && (move_stored(node) || move_signed(node))) return;
     append(std::move(node));
+  }
+
+  /// Two FlipSigns one behind the other are none.
+  void flip(Node node) {
+    const auto known = twin_.find(node.inputs[0]);
+    if (known != twin_.end()) {
+      replaced_[node.outputs[0]] = known->second;
+      return;
+    }
+    twin_[node.inputs[0]] = node.outputs[0];
+    twin_[node.outputs[0]] = node.inputs[0];
+    append(std::move(node));
+  }
+
+  /// A moving operator on unsigned operands whose signed forms are there works on these.
+  bool move_signed(const Node& node) {
+    if (node.inputs.empty() || node.op->move.store != nullptr) return false;
+    for (std::size_t i = 0; i < moved_inputs(node); ++i)
+      if (dtype(node.inputs[i]) != DType::u8 || twin_.count(node.inputs[i]) == 0) return false;
+    const std::vector<ValueId> results = stored_move(node, {}, [&](std::size_t i) { return twin_.at(node.inputs[i]); });
+    for (std::size_t i = 0; i < results.size(); ++i)
+      if (results[i] != no_value) flip_back(results[i], node.outputs[i], node.location);
+    return !results.empty();
+  }
+
+  /// Puts the unsigned form of an int8 tensor in the place of `out`.
+  void flip_back(ValueId result, ValueId out, const Location& location) {
+    const ValueId back = emit(flip_.name, {result}, {}, location);
+    graph_.value(back).name = graph_.value(out).name;
+    twin_[back] = result;
+    replaced_[out] = back;
   }
 
   /// The int8 tensor with the elements of a tensor of bytes.
@@ -102,7 +134,7 @@ class QuantizedWalk {
       for (std::byte& byte : value.data) byte ^= std::byte{0x80};
       return twin_[id] = add_value(graph_, std::move(value));
     }
-    return twin_[id] = emit("FlipSign", {id}, {}, location);
+    return twin_[id] = emit(flip_.name, {id}, {}, location);
   }
 
   void dequantize(Node node) {
@@ -111,7 +143,7 @@ class QuantizedWalk {
     const DType type = dtype(stored);
     if (dtype(result) == DType::f32) {
       const bool is_byte = type == DType::i8 || type == DType::u8;
-      if (is_byte && fuses_)
+      if (is_byte)
         real_[result] = {signed_twin(stored, node.location), type == DType::u8 ? *flipped(quantization, type) : quantization};
       else
         real_[result] = {stored, quantization};
@@ -183,15 +215,11 @@ class QuantizedWalk {
     if (!is_byte || wanted.axis >= 0 || dtype(node.inputs[0]) != DType::f32) return append(std::move(node));
     if (type == DType::u8) wanted = *flipped(wanted, type);
     const std::size_t values = graph_.values.size();
-    ValueId result = fused(node.inputs[0], wanted, all_stored, node.location);
+    const ValueId result = fused(node.inputs[0], wanted, all_stored, node.location);
     const bool is_new = result != no_value && static_cast<std::size_t>(result) >= values;
     // An output of the graph needs an operator of its own that computes it.
     if (result == no_value || (is_output(out) && !is_new && type == DType::i8)) return append(std::move(node));
-    if (type == DType::u8) {
-      const ValueId back = emit("FlipSign", {result}, {}, node.location);
-      twin_[back] = result;
-      result = back;
-    }
+    if (type == DType::u8) return flip_back(result, out, node.location);
     if (is_new) graph_.value(result).name = graph_.value(out).name;
     replaced_[out] = result;
   }
@@ -310,6 +338,7 @@ class QuantizedWalk {
   }
 
   Graph& graph_;
+  const OpDef& flip_ = op("FlipSign");
   const bool fuses_;
   const std::vector<int> uses_;
   std::unordered_map<ValueId, ValueId> replaced_;  // results of QuantizeLinear -> the same from an int8 operator
