@@ -221,6 +221,19 @@ TINYTC_INLINE void q_conv2d_patches(const QConv2dShape& s, const std::int8_t* x0
   }
 }
 
+/// One patch that lies inside the image, into every second word.
+TINYTC_INLINE void q_conv2d_inner_patch(const QConv2dShape& s, const std::int8_t* x, std::uint32_t* words) {
+  const QRuns cut = q_conv2d_runs(s);
+  const int row_runs = cut.runs / s.kernel_h;
+  for (int ky = 0; ky < s.kernel_h; ++ky) {
+    for (int kx = 0; kx < row_runs; ++kx) {
+      const int offset = (ky * s.dilation_h * s.in_w + kx * s.dilation_w) * s.in_c;
+      q_widen_run(x + offset, cut.elements, 2, words);
+      words += 2 * q_run_words(cut.elements);
+    }
+  }
+}
+
 /// Where an output pixel's patch starts.
 struct QPatchPlace {
   int image;  ///< offset in elements
@@ -237,6 +250,16 @@ TINYTC_INLINE QPatchPlace q_conv2d_place(const QConv2dShape& s, int pixel) {
   return QPatchPlace{row / s.out_h * s.in_h * s.in_w * s.in_c, y, x, inside};
 }
 
+/// One patch for one group, into every second word. x: at the group's first channel.
+TINYTC_INLINE void q_conv2d_gather_one(const QConv2dShape& s, const std::int8_t* x, const QPatchPlace& at,
+                                       std::int8_t* bytes, std::uint32_t* words) {
+  if (at.inside) {
+    q_conv2d_inner_patch(s, x + at.image + (at.y * s.in_w + at.x) * s.in_c, words);
+  } else {
+    q_conv2d_patch(s, x + at.image, at.y, at.x, bytes, words);
+  }
+}
+
 /// The patches of two output pixels for one group. x: at the group's first channel.
 TINYTC_INLINE void q_conv2d_gather(const QConv2dShape& s, const std::int8_t* x, const QPatchPlace& a,
                                    const QPatchPlace& b, std::uint32_t* words) {
@@ -246,8 +269,8 @@ TINYTC_INLINE void q_conv2d_gather(const QConv2dShape& s, const std::int8_t* x, 
     return;
   }
   std::int8_t* bytes = reinterpret_cast<std::int8_t*>(words + 2 * q_conv2d_words(s));
-  q_conv2d_patch(s, x + a.image, a.y, a.x, bytes, words);
-  q_conv2d_patch(s, x + b.image, b.y, b.x, bytes, words + 1);
+  q_conv2d_gather_one(s, x, a, bytes, words);
+  q_conv2d_gather_one(s, x, b, bytes, words + 1);
 }
 
 /// One block of up to four output channels of two pixels, from channel o on; `width` of them exist.

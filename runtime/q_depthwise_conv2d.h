@@ -84,6 +84,64 @@ TINYTC_INLINE std::int32_t q_depthwise_sum(const QDepthwiseConv2dShape& s, const
   return sum;
 }
 
+/// Adds one tap of four channels. x, w: four neighbouring channels each.
+TINYTC_INLINE void q_depthwise_tap(std::uint32_t x, std::uint32_t w, std::int32_t (&sum)[4]) {
+  const std::uint32_t x_even = q_even_bytes(x);
+  const std::uint32_t x_odd = q_odd_bytes(x);
+  const std::uint32_t w_even = q_even_bytes(w);
+  const std::uint32_t w_odd = q_odd_bytes(w);
+  sum[0] += q_low(x_even) * q_low(w_even);
+  sum[1] += q_low(x_odd) * q_low(w_odd);
+  sum[2] += q_high(x_even) * q_high(w_even);
+  sum[3] += q_high(x_odd) * q_high(w_odd);
+}
+
+/// Four channels of a pixel all of whose taps lie inside the image. x: tap (0, 0); w: packed weights.
+TINYTC_INLINE void q_depthwise_inner_four(const QDepthwiseConv2dShape& s, const std::int8_t* x,
+                                          const std::int8_t* w, std::int32_t (&sum)[4]) {
+  for (int ky = 0; ky < s.kernel_h; ++ky) {
+    const std::int8_t* row = x + ky * s.dilation_h * s.in_w * s.channels;
+    for (int kx = 0; kx < s.kernel_w; ++kx) {
+      q_depthwise_tap(q_load(row), q_load(w), sum);
+      row += s.dilation_w * s.channels;
+      w += s.channels;
+    }
+  }
+}
+
+/// Four channels of a pixel near the border. x: the image.
+TINYTC_INLINE void q_depthwise_edge_four(const QDepthwiseConv2dShape& s, const std::int8_t* x, int iy, int ix,
+                                         const std::int8_t* w, std::int32_t (&sum)[4]) {
+  const std::uint32_t zero = static_cast<std::uint32_t>(s.x_zero_point & 0xFF) * 0x01010101U;
+  for (int ky = 0; ky < s.kernel_h; ++ky) {
+    const int row = iy + ky * s.dilation_h;
+    for (int kx = 0; kx < s.kernel_w; ++kx) {
+      const int column = ix + kx * s.dilation_w;
+      const bool inside = row >= 0 && row < s.in_h && column >= 0 && column < s.in_w;
+      q_depthwise_tap(inside ? q_load(x + (row * s.in_w + column) * s.channels) : zero, q_load(w), sum);
+      w += s.channels;
+    }
+  }
+}
+
+/// The first `fours` channels of one pixel, a multiple of four, with packed weights and multiplier 1.
+TINYTC_INLINE void q_depthwise_fours(const QDepthwiseConv2dShape& s, int fours, const std::int8_t* x, int iy,
+                                     int ix, const std::int8_t* w, const std::int32_t* bias,
+                                     const QScale& scale, const QOutput& out, std::int8_t* y) {
+  const bool inside = iy >= 0 && ix >= 0 && iy + (s.kernel_h - 1) * s.dilation_h < s.in_h &&
+                      ix + (s.kernel_w - 1) * s.dilation_w < s.in_w;
+  const std::int8_t* first = x + (iy * s.in_w + ix) * s.channels;
+  for (int c = 0; c < fours; c += 4) {
+    std::int32_t sum[4] = {bias[c], bias[c + 1], bias[c + 2], bias[c + 3]};
+    if (inside) {
+      q_depthwise_inner_four(s, first + c, w + c, sum);
+    } else {
+      q_depthwise_edge_four(s, x + c, iy, ix, w + c, sum);
+    }
+    for (int k = 0; k < 4; ++k) y[c + k] = q_requantized(sum[k], scale, c + k, out);
+  }
+}
+
 /// y = clamp(zero point + round(scale * (bias + depthwise(x, w)))). x: [batch][in_h][in_w][channels]; w: at
 /// q_depthwise_conv2d_pack_index; bias: [channels * multiplier], with -x_zero_point * (sum of the channel's
 /// weights) folded in; y: [batch][out_h][out_w][channels * multiplier], may overlap x from
@@ -98,11 +156,13 @@ TINYTC_INLINE void q_depthwise_conv2d(const QDepthwiseConv2dShape& s, const std:
   const int out_c = s.channels * s.multiplier;
   const int w_tap = s.packed != 0 ? out_c : 1;
   const int w_channel = s.packed != 0 ? 1 : s.kernel_h * s.kernel_w;
+  const int fours = s.packed != 0 && s.multiplier == 1 ? s.channels / 4 * 4 : 0;
   for (int pixel = 0; pixel < s.batch * s.out_h * s.out_w; ++pixel) {
     const int iy = pixel / s.out_w % s.out_h * s.stride_h - s.pad_top;
     const int ix = pixel % s.out_w * s.stride_w - s.pad_left;
     const std::int8_t* image = x + pixel / (s.out_w * s.out_h) * s.in_h * s.in_w * s.channels;
-    for (int o = 0; o < out_c; ++o) {
+    q_depthwise_fours(s, fours, image, iy, ix, w, bias, scale, out, y + pixel * out_c);
+    for (int o = fours; o < out_c; ++o) {
       const std::int32_t sum =
           q_depthwise_sum(s, image + o / s.multiplier, iy, ix, w + o * w_channel, w_tap, bias[o]);
       y[pixel * out_c + o] = q_requantized(sum, scale, o, out);

@@ -99,10 +99,15 @@ TINYTC_INLINE void q_depthwise_fill(const QDepthwiseConv2dShape& s, const std::i
   }
 }
 
-/// Fills both word rows with padding; columns beside the image keep it.
+/// Fills the columns beside the image in both word rows, which keep them.
 TINYTC_INLINE void q_depthwise_clear(const QDepthwiseConv2dShape& s, std::uint32_t* words) {
   const std::uint32_t word = q_lanes(s.x_zero_point, s.x_zero_point);
-  for (int k = 0; k < q_depthwise_ring_words(s); ++k) words[k] = word;
+  const int width = q_depthwise_ring_width(s);
+  const int before = min_of(s.pad_left, width);
+  for (int c = 0; c < 2 * s.channels; ++c) {
+    for (int k = 0; k < before; ++k) words[c * width + k] = word;
+    for (int k = s.pad_left + s.in_w; k < width; ++k) words[c * width + k] = word;
+  }
 }
 
 /// The kernel columns of a channel, twice: (k0, k1) and (k1, k2).
@@ -202,44 +207,41 @@ struct QDepthwiseArguments {
 // Sets up the stack, then a channel: 0 end of the pairs, 4 y, 8 row, 12 pixel, 16 multiplier, 20 zero point,
 // 24 bias, 28 w, 32 biases, 36 multipliers, 40 y of the channel, 44 pairs, 48 rest, 52 odd, 56 channels, 60
 // r7, 64 arguments. r7, r9 - lr: upper and lower pairs of the kernel columns.
-#define TINYTC_Q_DEPTHWISE_ENTER \
-  "sub sp, sp, #68\n" \
-  "str r0, [sp, #64]\n" \
-  "str r7, [sp, #60]\n" \
-  "ldm r0, {r1, r2, r3, r4, r5, r6}\n" \
-  "str r5, [sp, #8]\n" \
-  "str r4, [sp, #12]\n" \
-  "str r6, [sp, #20]\n" \
-  "str r3, [sp, #44]\n" \
-  "add r0, r0, #24\n" \
-  "ldm r0, {r3, r4, r5, r6, r8, r9, r10}\n" \
-  "add r0, sp, #28\n" \
-  "stm r0, {r3, r4, r5, r6}\n" \
-  "str r8, [sp, #56]\n" \
-  "str r9, [sp, #52]\n" \
-  "str r10, [sp, #48]\n" \
-  "mov r0, r1\n" \
-  "mov r1, r2\n" \
-  "1:\n" \
-  "add r2, sp, #28\n" \
-  "ldm r2, {r3, r4, r5, r6}\n" \
-  "ldr r8, [r4], #4\n" \
-  "ldr r9, [r5], #4\n" \
-  "str r6, [sp, #4]\n" \
-  "add r6, r6, #1\n" \
-  "str r9, [sp, #16]\n" \
-  "ldr r9, [sp, #44]\n" \
-  "ldr r10, [r3], #4\n" \
-  "ldr r12, [r3], #4\n" \
-  "ldr lr, [r3], #4\n" \
-  "stm r2, {r3, r4, r5, r6}\n" \
-  "str r8, [sp, #24]\n" \
-  "add r9, r9, r0\n" \
+#define TINYTC_Q_DEPTHWISE_ENTER                                                           \
+  "sub sp, sp, #68\n"                                                                      \
+  "str r0, [sp, #64]\n"                                                                    \
+  "str r7, [sp, #60]\n"                                                                    \
+  "ldm r0, {r1, r2, r3, r4, r5, r6}\n"                                                     \
+  "str r5, [sp, #8]\n"                                                                     \
+  "str r4, [sp, #12]\n"                                                                    \
+  "str r6, [sp, #20]\n"                                                                    \
+  "str r3, [sp, #44]\n"                                                                    \
+  "add r0, r0, #24\n"                                                                      \
+  "ldm r0, {r3, r4, r5, r6, r8, r9, r10}\n"                                                \
+  "add r0, sp, #28\n"                                                                      \
+  "stm r0, {r3, r4, r5, r6}\n"                                                             \
+  "str r8, [sp, #56]\n"                                                                    \
+  "str r9, [sp, #52]\n"                                                                    \
+  "str r10, [sp, #48]\n"                                                                   \
+  "mov r0, r1\n"                                                                           \
+  "mov r1, r2\n"                                                                           \
+  "1:\n"                                                                                   \
+  "add r2, sp, #28\n"                                                                      \
+  "ldm r2, {r3, r4, r5, r6}\n"                                                             \
+  "ldr r8, [r4], #4\n"                                                                     \
+  "ldr r9, [r5], #4\n"                                                                     \
+  "str r6, [sp, #4]\n"                                                                     \
+  "add r6, r6, #1\n"                                                                       \
+  "str r9, [sp, #16]\n"                                                                    \
+  "ldr r9, [sp, #44]\n"                                                                    \
+  "ldr r10, [r3], #4\n"                                                                    \
+  "ldr r12, [r3], #4\n"                                                                    \
+  "ldr lr, [r3], #4\n"                                                                     \
+  "stm r2, {r3, r4, r5, r6}\n"                                                             \
+  "str r8, [sp, #24]\n"                                                                    \
+  "add r9, r9, r0\n"                                                                       \
   "str r9, [sp]\n" TINYTC_Q_EXPAND("r10", "r7", "r9") TINYTC_Q_EXPAND("r12", "r10", "r11") \
-  TINYTC_Q_EXPAND("lr", "r12", "lr") \
-  "ldr r2, [sp]\n" \
-  "cmp r0, r2\n" \
-  "beq 3f\n"
+      TINYTC_Q_EXPAND("lr", "r12", "lr")
 // The next channel, or the end.
 #define TINYTC_Q_DEPTHWISE_LEAVE \
   "4:\n"                         \
@@ -295,7 +297,6 @@ TINYTC_NOINLINE inline void q_depthwise_rows(const QDepthwiseArguments& argument
       "cmp r0, r5\n"
       "str r2, [sp, #4]\n"
       "bne 2b\n"
-      "3:\n"
       "ldr r2, [sp, #52]\n"
       "ldr r8, [sp, #24]\n"
       "cbz r2, 4f\n"
@@ -363,7 +364,6 @@ TINYTC_NOINLINE inline void q_depthwise_row(const QDepthwiseArguments& arguments
                "cmp r0, r2\n"
                "str r5, [sp, #4]\n"
                "bne 2b\n"
-               "3:\n"
                "ldr r2, [sp, #52]\n"
                "ldr r5, [sp, #24]\n"
                "cbz r2, 4f\n"
@@ -420,7 +420,7 @@ TINYTC_INLINE void q_depthwise_step_rows(const QDepthwiseConv2dShape& s, const s
                                          const std::int32_t* bias, const QScale& scale, const QOutput& out,
                                          bool two, std::int8_t* y) {
 #if defined(TINYTC_DSP)
-  if (s.stride_h == s.stride_w && scale.shift == nullptr && out.lo == -128 && out.hi == 127) {
+  if (s.stride_h == s.stride_w && s.out_w >= 2 && scale.shift == nullptr && out.lo == -128 && out.hi == 127) {
     const QDepthwiseArguments arguments = q_depthwise_arguments(s, a, b, w, bias, scale, out, two, y);
     if (s.stride_h == 1) {
       q_depthwise_rows(arguments);
