@@ -12,7 +12,8 @@ Graph import_onnx(const std::filesystem::path& path, const ImportOptions& option
   try {
     onnx::ModelProto model = importer::read_model(path);
     importer::inline_functions(model);
-    const std::vector<int> positions = importer::sort_nodes(*model.mutable_graph());
+    std::vector<int> positions = importer::sort_nodes(*model.mutable_graph());
+    importer::expand_quantized(model, positions);
     importer::bind_dimensions(*model.mutable_graph(), options);
     importer::check(model, positions);
     const importer::FlatModel flat = importer::flatten(model, positions);

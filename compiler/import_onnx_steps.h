@@ -4,6 +4,7 @@
 //   read_model        file -> ModelProto, with external data inside             import_onnx_read.cpp
 //   inline_functions  calls of the model's own functions -> their bodies        import_onnx_functions.cpp
 //   sort_nodes        topological order; cycles and dangling names are errors   import_onnx_sort.cpp
+//   expand_quantized  operators on quantized tensors -> Q/DQ around real ones   import_onnx_quantized.cpp
 //   bind_dimensions   symbolic extents of the inputs -> numbers                 import_onnx_dims.cpp
 //   check             ONNX's own checker                                        import_onnx_read.cpp
 //   flatten           node by node: one opset version, types, folded shapes     import_onnx_flatten.cpp
@@ -42,6 +43,9 @@ void inline_functions(onnx::ModelProto& model);
 
 /// Sorts graph.node() stably and returns, per node of the new order, the old position.
 std::vector<int> sort_nodes(onnx::GraphProto& graph);
+
+/// Rewrites QLinearConv, QGemm, MatMulInteger, ... and keeps `positions` in step; what has no such form stays.
+void expand_quantized(onnx::ModelProto& model, std::vector<int>& positions);
 
 void bind_dimensions(onnx::GraphProto& graph, const ImportOptions& options);
 

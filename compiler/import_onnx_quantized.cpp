@@ -1,0 +1,266 @@
+// Operators on quantized tensors (ONNX's QLinear... and ...Integer, DynamicQuantizeLinear, and those of onnxruntime's quantizer in domain
+// com.microsoft) as DequantizeLinear - operator - QuantizeLinear, which the passes turn into int8 operators again. One form of quantized
+// model goes through the compiler, whoever made it.
+//
+// One function a form of operands; the table at the end says which operator has which.
+#include <fmt/format.h>
+
+#include <cstring>
+#include <map>
+
+#include "compiler/import_onnx_steps.h"
+
+namespace tinytc::importer {
+
+namespace {
+
+using onnx::AttributeProto;
+using onnx::NodeProto;
+using onnx::TensorProto;
+
+/// Writes the nodes that stand for one node.
+class Expansion {
+ public:
+  Expansion(const NodeProto& from, onnx::GraphProto& graph, const std::map<std::string, const TensorProto*>& known, std::vector<NodeProto>& out)
+      : node(from), graph_(graph), known_(known), out_(out) {}
+  const NodeProto& node;
+
+  std::string input(int i) const { return i < node.input_size() ? node.input(i) : std::string(); }
+  bool has(int i) const { return !input(i).empty(); }
+  std::string fresh() { return fmt::format("{}/quantized.{}", node.output(0), next_++); }
+
+  /// Appends a node; the name of its output, a new one if `output` is empty.
+  std::string add(const std::string& op, const std::vector<std::string>& inputs, std::string output = {}) {
+    if (output.empty()) output = fresh();
+    NodeProto made;
+    made.set_op_type(op);
+    made.set_name(node.name());
+    for (const std::string& name : inputs) made.add_input(name);
+    made.add_output(output);
+    out_.push_back(std::move(made));
+    return output;
+  }
+  /// The node added last takes this attribute, or an attribute of the original node if it has it.
+  void attribute(const std::string& name, std::int64_t value) {
+    AttributeProto& made = *out_.back().add_attribute();
+    made.set_name(name);
+    made.set_type(AttributeProto::INT);
+    made.set_i(value);
+  }
+  void keep_attributes(std::initializer_list<const char*> dropped = {}) {
+    for (const AttributeProto& own : node.attribute()) {
+      bool keep = true;
+      for (const char* name : dropped) keep = keep && own.name() != name;
+      if (keep) *out_.back().add_attribute() = own;
+    }
+  }
+  std::int64_t integer(const std::string& name, std::int64_t fallback) const {
+    for (const AttributeProto& own : node.attribute())
+      if (own.name() == name) return own.i();
+    return fallback;
+  }
+
+  /// Operand i (its scale and zero point are the next two) as a real tensor; scales of a list belong to `axis`.
+  std::string real(int i, std::int64_t axis = 0) { return real(input(i), input(i + 1), input(i + 2), axis); }
+  std::string real(const std::string& x, const std::string& scale, const std::string& zero, std::int64_t axis = 0) {
+    const std::string result = add("DequantizeLinear", {x, scale, zero});
+    if (const auto tensor = known_.find(scale); tensor != known_.end() && count(*tensor->second) > 1) attribute("axis", axis);
+    return result;
+  }
+  void quantize(const std::string& x, const std::string& scale, const std::string& zero) { add("QuantizeLinear", {x, scale, zero}, node.output(0)); }
+
+  std::string constant(const std::vector<float>& numbers, bool is_scalar) {
+    TensorProto& tensor = *graph_.add_initializer();
+    tensor.set_name(fresh());
+    tensor.set_data_type(TensorProto::FLOAT);
+    if (!is_scalar) tensor.add_dims(static_cast<std::int64_t>(numbers.size()));
+    for (float number : numbers) tensor.add_float_data(number);
+    return tensor.name();
+  }
+  std::string scalar(float number) { return constant({number}, true); }
+  /// Known single-precision numbers; empty when they are not known.
+  std::vector<float> numbers(const std::string& name) const {
+    const auto found = known_.find(name);
+    if (found == known_.end() || found->second->data_type() != TensorProto::FLOAT) return {};
+    const TensorProto& tensor = *found->second;
+    if (!tensor.has_raw_data()) return {tensor.float_data().begin(), tensor.float_data().end()};
+    std::vector<float> result(tensor.raw_data().size() / sizeof(float));
+    if (!result.empty()) std::memcpy(result.data(), tensor.raw_data().data(), result.size() * sizeof(float));
+    return result;
+  }
+  /// An int32 bias whose scale is the product of two others; empty when those are not known.
+  std::string bias(const std::string& name, const std::string& a_scale, const std::string& b_scale) {
+    const std::vector<float> a = numbers(a_scale), b = numbers(b_scale);
+    if (a.size() != 1 || b.empty()) return {};
+    std::vector<float> product;
+    for (float scale : b) product.push_back(a[0] * scale);
+    const std::string result = add("DequantizeLinear", {name, constant(product, product.size() == 1)});
+    if (product.size() > 1) attribute("axis", 0);
+    return result;
+  }
+  /// The tensor as real numbers without its zero point, which need not be known.
+  std::string without_zero_point(int tensor, int zero) {
+    const std::string number = add("Cast", {input(tensor)});
+    attribute("to", TensorProto::FLOAT);
+    if (!has(zero)) return number;
+    const std::string offset = add("Cast", {input(zero)});
+    attribute("to", TensorProto::FLOAT);
+    return add("Sub", {number, offset});
+  }
+
+ private:
+  static std::int64_t count(const TensorProto& tensor) {
+    std::int64_t result = 1;
+    for (std::int64_t extent : tensor.dims()) result *= extent;
+    return result;
+  }
+  onnx::GraphProto& graph_;
+  const std::map<std::string, const TensorProto*>& known_;
+  std::vector<NodeProto>& out_;
+  int next_ = 0;
+};
+
+// Each returns false, and what it has added is thrown away, when the node has no such form.
+
+/// QLinearConv(x, xs, xz, w, ws, wz, ys, yz, bias)
+bool convolution(Expansion& e, const std::string&) {
+  std::vector<std::string> operands{e.real(0), e.real(3)};
+  if (e.has(8)) operands.push_back(e.bias(e.input(8), e.input(1), e.input(4)));
+  if (operands.back().empty()) return false;
+  const std::string y = e.add("Conv", operands);
+  e.keep_attributes();
+  e.quantize(y, e.input(6), e.input(7));
+  return true;
+}
+
+/// QLinearMatMul, QLinearAdd, QLinearMul (a, as, az, b, bs, bz, ys, yz)
+bool binary(Expansion& e, const std::string& op) {
+  const std::string a = e.real(0), b = e.real(3, 1);
+  e.quantize(e.add(op, {a, b}), e.input(6), e.input(7));
+  return true;
+}
+
+/// QLinearSigmoid, QLinearLeakyRelu, QLinearSoftmax, pools (x, xs, xz, ys, yz)
+bool unary(Expansion& e, const std::string& op) {
+  if (e.integer("channels_last", 0) != 0) return false;
+  const std::string x = e.real(0), y = e.add(op, {x});
+  e.keep_attributes({"channels_last", "opset"});
+  e.quantize(y, e.input(3), e.input(4));
+  return true;
+}
+
+/// QLinearConcat(ys, yz, x1, s1, z1, x2, s2, z2, ...)
+bool concatenation(Expansion& e, const std::string&) {
+  std::vector<std::string> parts;
+  for (int i = 2; i + 1 < e.node.input_size(); i += 3) parts.push_back(e.real(i));
+  const std::string y = e.add("Concat", parts);
+  e.keep_attributes();
+  e.quantize(y, e.input(0), e.input(1));
+  return true;
+}
+
+/// QGemm(a, as, az, b, bs, bz, c, ys, yz)
+bool gemm(Expansion& e, const std::string&) {
+  for (const AttributeProto& own : e.node.attribute())
+    if (own.name() == "alpha" && own.f() != 1.0F) return false;
+  std::vector<std::string> operands{e.real(0), e.real(3, e.integer("transB", 0) != 0 ? 0 : 1)};
+  if (e.has(6)) operands.push_back(e.bias(e.input(6), e.input(1), e.input(4)));
+  if (operands.back().empty()) return false;
+  const std::string y = e.add("Gemm", operands, e.has(7) ? std::string() : e.node.output(0));
+  e.keep_attributes();
+  if (e.has(7)) e.quantize(y, e.input(7), e.input(8));
+  return true;
+}
+
+/// MatMulInteger, ConvInteger (a, b, az, bz): in single precision, exact up to 2^24.
+bool integers(Expansion& e, const std::string& op) {
+  const std::string a = e.without_zero_point(0, 2), b = e.without_zero_point(1, 3);
+  const std::string y = e.add(op, {a, b});
+  e.keep_attributes();
+  e.add("Cast", {y}, e.node.output(0));
+  e.attribute("to", TensorProto::INT32);
+  return true;
+}
+
+/// DynamicQuantizeLinear(x) -> y, scale, zero point, all uint8's: ONNX's definition; all zeros have scale 1.
+bool dynamic(Expansion& e, const std::string&) {
+  const std::string none = e.scalar(0), most = e.scalar(255);
+  const auto extreme = [&](const char* reduce, const char* with) {
+    const std::string found = e.add(reduce, {e.input(0)});
+    e.attribute("keepdims", 0);
+    return e.add(with, {found, none});
+  };
+  const std::string lowest = extreme("ReduceMin", "Min"), highest = extreme("ReduceMax", "Max");
+  const std::string span = e.add("Div", {e.add("Sub", {highest, lowest}), most});
+  const auto output = [&](int i) { return i < e.node.output_size() ? e.node.output(i) : std::string(); };
+  const std::string scale = e.add("Where", {e.add("Equal", {span, none}), e.scalar(1), span}, output(1));
+  const std::string zero = e.add("Round", {e.add("Clip", {e.add("Div", {e.add("Neg", {lowest}), scale}), none, most})});
+  e.add("Cast", {zero}, output(2));
+  e.attribute("to", TensorProto::UINT8);
+  const std::string stored = e.add("Clip", {e.add("Add", {e.add("Round", {e.add("Div", {e.input(0), scale})}), zero}), none, most});
+  e.add("Cast", {stored}, output(0));
+  e.attribute("to", TensorProto::UINT8);
+  return true;
+}
+
+struct Form {
+  const char *domain, *name, *op;
+  bool (*expand)(Expansion&, const std::string& op);
+};
+constexpr const char* microsoft = "com.microsoft";
+constexpr Form forms[] = {
+    {"", "QLinearConv", "Conv", convolution},
+    {"", "QLinearMatMul", "MatMul", binary},
+    {"", "MatMulInteger", "MatMul", integers},
+    {"", "ConvInteger", "Conv", integers},
+    {"", "DynamicQuantizeLinear", "", dynamic},
+    {microsoft, "QLinearAdd", "Add", binary},
+    {microsoft, "QLinearMul", "Mul", binary},
+    {microsoft, "QLinearSigmoid", "Sigmoid", unary},
+    {microsoft, "QLinearLeakyRelu", "LeakyRelu", unary},
+    {microsoft, "QLinearSoftmax", "Softmax", unary},
+    {microsoft, "QLinearAveragePool", "AveragePool", unary},
+    {microsoft, "QLinearGlobalAveragePool", "GlobalAveragePool", unary},
+    {microsoft, "QLinearConcat", "Concat", concatenation},
+    {microsoft, "QGemm", "Gemm", gemm},
+    {microsoft, "QuantizeLinear", "QuantizeLinear", nullptr},
+    {microsoft, "DequantizeLinear", "DequantizeLinear", nullptr},
+};
+
+const Form* find_form(const NodeProto& node) {
+  for (const Form& form : forms)
+    if (node.domain() == form.domain && node.op_type() == form.name) return &form;
+  return nullptr;
+}
+
+}  // namespace
+
+void expand_quantized(onnx::ModelProto& model, std::vector<int>& positions) {
+  onnx::GraphProto& graph = *model.mutable_graph();
+  bool any = false;
+  for (const NodeProto& node : graph.node()) any = any || find_form(node) != nullptr;
+  if (!any) return;
+  graph.mutable_initializer()->Reserve(graph.initializer_size() + 4 * graph.node_size());
+  std::map<std::string, const TensorProto*> known;
+  for (const TensorProto& tensor : graph.initializer()) known[tensor.name()] = &tensor;
+  std::vector<NodeProto> nodes;
+  std::vector<int> places;
+  for (int i = 0; i < graph.node_size(); ++i) {
+    const Form* form = find_form(graph.node(i));
+    const std::size_t before = nodes.size();
+    if (form != nullptr && form->expand != nullptr) {
+      Expansion expansion(graph.node(i), graph, known, nodes);
+      if (!form->expand(expansion, form->op)) nodes.resize(before);
+    }
+    if (nodes.size() == before) {
+      nodes.push_back(graph.node(i));
+      if (form != nullptr && form->expand == nullptr) nodes.back().clear_domain();  // the same operator in ONNX's own domain
+    }
+    places.resize(nodes.size(), positions[static_cast<std::size_t>(i)]);
+  }
+  graph.clear_node();
+  for (NodeProto& node : nodes) *graph.add_node() = std::move(node);
+  positions = std::move(places);
+}
+
+}  // namespace tinytc::importer
