@@ -140,6 +140,29 @@ TINYTC_INLINE std::uint32_t q_odd_bytes(std::uint32_t word) {
 #endif
 }
 
+/// sums, lane by lane modulo 2^16, plus bytes 0 and 2 of a word.
+TINYTC_INLINE std::uint32_t q_add_even_bytes(std::uint32_t sums, std::uint32_t word) {
+#if defined(TINYTC_DSP)
+  std::uint32_t result;
+  asm("sxtab16 %0, %1, %2" : "=r"(result) : "r"(sums), "r"(word));
+  return result;
+#else
+  const std::uint32_t bytes = q_even_bytes(word);
+  return ((sums + bytes) & 0xFFFFU) | ((sums & 0xFFFF0000U) + (bytes & 0xFFFF0000U));
+#endif
+}
+
+/// sums, lane by lane modulo 2^16, plus bytes 1 and 3 of a word.
+TINYTC_INLINE std::uint32_t q_add_odd_bytes(std::uint32_t sums, std::uint32_t word) {
+#if defined(TINYTC_DSP)
+  std::uint32_t result;
+  asm("sxtab16 %0, %1, %2, ror #8" : "=r"(result) : "r"(sums), "r"(word));
+  return result;
+#else
+  return q_add_even_bytes(sums, word >> 8);
+#endif
+}
+
 /// (a.low, b.low).
 TINYTC_INLINE std::uint32_t q_low_halves(std::uint32_t a, std::uint32_t b) {
 #if defined(TINYTC_DSP)

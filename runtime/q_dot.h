@@ -47,6 +47,7 @@
   "smlad r12, r2, r3, r12\n" \
   "sxtb16 r3, r3\n"          \
   "smlad lr, r2, r3, lr\n"
+#define TINYTC_Q_FOUR(STEPS) STEPS STEPS STEPS STEPS
 #define TINYTC_Q_EIGHT(STEP) STEP STEP STEP STEP STEP STEP STEP STEP
 // Runs a step for every word. [sp, #4]: end of x, [sp, #8]: bytes of code to leave out at first.
 #define TINYTC_Q_LOOP(STEPS) \
@@ -149,7 +150,7 @@ struct QBlockArguments {
 TINYTC_INLINE constexpr int q_skip(int words, int steps, int step_bytes) {
   return (steps - words % steps) % steps * step_bytes;
 }
-TINYTC_INLINE constexpr int q_skip_2x4(int words) { return q_skip(words - 1, 16, 56); }
+TINYTC_INLINE constexpr int q_skip_2x4(int words) { return q_skip(words - 1, 32, 56); }
 TINYTC_INLINE constexpr int q_skip_1x8(int words) { return q_skip(words, 8, 68); }
 
 /// Two pixels, blocks of four channels while y is not y_end: bias + sum over words (at least 2), requantized
@@ -177,7 +178,7 @@ TINYTC_NOINLINE inline void q_bytes_2x4(const QBlockArguments& arguments) {
       "smlad r11, r3, r4, r7\n"
       "smlad r7, r2, r4, r7\n"
       "smlad lr, r3, r5, r9\n"
-      "smlad r9, r2, r5, r9\n" TINYTC_Q_LOOP(TINYTC_Q_EIGHT(TINYTC_Q_STEP_2X4) TINYTC_Q_EIGHT(TINYTC_Q_STEP_2X4))
+      "smlad r9, r2, r5, r9\n" TINYTC_Q_LOOP(TINYTC_Q_FOUR(TINYTC_Q_EIGHT(TINYTC_Q_STEP_2X4)))
       "ldr r2, [sp, #20]\n"
       "ldr r5, [sp, #24]\n"
       "ldm r2!, {r3, r4}\n" TINYTC_Q_FINISH_PAIR("r7", "r6", "r3", "r4")

@@ -37,17 +37,18 @@ TINYTC_INLINE std::int8_t q_product_element(const QProduct& f, int a, int b, con
   return q_clamp(q_multiply_shift(out.zero_point, product, f.multiplier, f.shift), out);
 }
 
+/// Byte k of a word, signed.
+TINYTC_INLINE int q_byte(std::uint32_t word, int k) {
+  return static_cast<std::int8_t>((word >> (8 * k)) & 0xFFU);
+}
+
 /// Four sums of neighbouring elements.
 TINYTC_INLINE void q_sum_four(const QSum& f, std::uint32_t a, std::uint32_t b, const QOutput& out,
                               std::int8_t* y) {
-  const std::uint32_t a_even = q_even_bytes(a);
-  const std::uint32_t a_odd = q_odd_bytes(a);
-  const std::uint32_t b_even = q_even_bytes(b);
-  const std::uint32_t b_odd = q_odd_bytes(b);
-  y[0] = q_sum_element(f, q_low(a_even), q_low(b_even), out);
-  y[1] = q_sum_element(f, q_low(a_odd), q_low(b_odd), out);
-  y[2] = q_sum_element(f, q_high(a_even), q_high(b_even), out);
-  y[3] = q_sum_element(f, q_high(a_odd), q_high(b_odd), out);
+  y[0] = q_sum_element(f, q_byte(a, 0), q_byte(b, 0), out);
+  y[1] = q_sum_element(f, q_byte(a, 1), q_byte(b, 1), out);
+  y[2] = q_sum_element(f, q_byte(a, 2), q_byte(b, 2), out);
+  y[3] = q_sum_element(f, q_byte(a, 3), q_byte(b, 3), out);
 }
 
 /// One row of q_add of neighbouring elements.
