@@ -9,7 +9,7 @@ import pathlib
 from emitted_support import BENCH, CLASSES, DATA, HERE, NETWORKS, ROOT, SHOULDER, emit, in_parallel, info, main, missing, run
 
 WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror", "-fno-exceptions", "-fno-rtti"]
-STANDARDS = [[f"-std={standard}", "-O2"] for standard in ("gnu++14", "c++14", "c++17", "c++20")]
+STANDARDS = [[f"-std={standard}", "-O2"] for standard in ("gnu++14", "c++17", "c++20")]
 LEVELS = [["-std=c++17", level] for level in ("-O0", "-O3", "-Os")] + [["-std=c++17", "-O2", "-flto"]]
 CORES = {
     "cortex-m0plus": ["-mcpu=cortex-m0plus", "-mthumb"],
