@@ -111,11 +111,23 @@ void compile(const Options& options) {
   if (!options.quiet) fmt::print("{}", report_table(report));
 }
 
+/// compile() with the model's name before messages that begin with a node, as import has it.
+void compile_named(const Options& options) {
+  try {
+    compile(options);
+  } catch (const UsageError&) {
+    throw;
+  } catch (const UserError& error) {
+    const std::string message = error.what();
+    throw UserError(message.starts_with("node") ? fmt::format("{}: {}", printable(options.model.filename().string()), message) : message);
+  }
+}
+
 int run(int argc, char** argv) {
   try {
     const Command command = parse_command(argc, argv);
     if (command.kind == Command::Kind::print) std::cout << command.text;
-    else compile(command.options);
+    else compile_named(command.options);
     return static_cast<int>(ExitCode::ok);
   } catch (const UsageError& error) {
     std::cerr << "tinytc: " << error.what() << "\n";
