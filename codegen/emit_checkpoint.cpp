@@ -49,7 +49,7 @@ std::string without_std(std::string text) {
 }
 
 std::vector<Wrapper> wrappers(const EmitContext& context) {
-  std::vector<Wrapper> list{{"void", "init", "", "init()"}, {"void", "predict", "", "predict()"}};
+  std::vector<Wrapper> list{{"void", "init", "", "init()"}, {"void", "reset", "", "reset()"}, {"void", "predict", "", "predict()"}};
   const Ports& ports = context.ports.at(Entry::predict);
   for (const PortText& port : ports.inputs) {
     const std::string name = accessor_name("input", ports.inputs, port);
@@ -138,6 +138,17 @@ std::string emit_self_test(const EmitContext& context) {
   return text + "  init();\n  return same;\n}\n\n";
 }
 
+/// What C code needs of Info, as an enumeration: array sizes.
+std::string c_sizes(const EmitContext& context) {
+  const Ports& ports = context.ports.at(Entry::predict);
+  std::string text;
+  for (const auto& [kind, list] : {std::pair{"input", &ports.inputs}, std::pair{"output", &ports.outputs}})
+    for (const PortText& port : *list)
+      text += fmt::format("  {}_{}_elements = {},\n", context.options.name, accessor_name(kind, *list, port), port.elements);
+  return fmt::format("enum {{\n{}  {}_checkpoint_bytes = {}\n}};\n", text, context.options.name,
+                     checkpoint_bytes(context.program, context.options));
+}
+
 std::string c_declarations(const EmitContext& context) {
   const std::string& name = context.options.name;
   std::int64_t bytes = context.program.arena_bytes + context.program.persistent_bytes;
@@ -150,6 +161,7 @@ std::string c_declarations(const EmitContext& context) {
       "#include <stddef.h>\n#include <stdint.h>\n#ifdef __cplusplus\nextern \"C\" {{\n#endif\n"
       "typedef union {{\n  unsigned char opaque[{1}];\n  double alignment;\n  int64_t alignment64;\n}} {0}_model;\n",
       name, bytes);
+  text += c_sizes(context);
   for (const Wrapper& wrapper : wrappers(context)) text += without_std(signature(context, wrapper)) + ";\n";
   return text + "#ifdef __cplusplus\n}  // extern \"C\"\n#endif\n";
 }
