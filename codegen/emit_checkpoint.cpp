@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include "codegen/emit_model.h"
+#include "passes/add_update.h"
 
 namespace tinytc {
 
@@ -100,7 +101,7 @@ std::string emit_checkpoint(const EmitContext& context) {
   }
   if (has_entry(context, Entry::accumulate)) {
     for (const Buffer& buffer : context.program.buffers)  // sums of gradients belong to the old weights
-      if (buffer.storage == Storage::persistent && buffer.parent == no_buffer && buffer.name.starts_with("gradient_"))
+      if (buffer.storage == Storage::persistent && buffer.parent == no_buffer && buffer.role == Role::state && is_accumulated(buffer.name))
         load += fmt::format("  __builtin_memset(persistent_ + {}, 0, {});\n", buffer.offset, byte_count(buffer.type));
     load += "  accumulated_ = 0;\n";
   }

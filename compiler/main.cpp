@@ -60,7 +60,7 @@ void compile(const Options& options) {
   if (options.train && options.batch_norm == BatchNormMode::train) keep_statistics(model);
   if (!options.loss.empty()) add_loss(model, options.loss);
   tracer.stage("loss", model);
-  const std::uint64_t model_hash = hash_of(model);
+  const Graph imported = model;
   simplify(model);
   tracer.stage("simplify", model);
   fold(model);
@@ -70,7 +70,7 @@ void compile(const Options& options) {
   std::map<Entry, Graph> entries = make_entries(model, options.train ? &training : nullptr);
   std::vector<const Graph*> training_graphs;
   for (auto& [entry, graph] : entries) training_graphs.push_back(&graph);
-  const CheckpointFacts checkpoint = checkpoint_facts(model, training_graphs, options.optimizer);
+  const CheckpointFacts checkpoint = checkpoint_facts(imported, training_graphs, options.optimizer);
   tracer.stage("entries", entries);
 
   Program program;
@@ -93,7 +93,7 @@ void compile(const Options& options) {
   emit.version = version;
   emit.model_file = options.model.filename().string();
   emit.target = target.name;
-  emit.model_hash = model_hash;
+  emit.model_hash = hash_of(imported);
   emit.checkpoint_hash = checkpoint.hash;
   emit.checkpoint_order = checkpoint.order;
   emit.calls_yield = options.calls_yield;
