@@ -16,6 +16,7 @@
 #include "compiler/write_files.h"
 #include "passes/add_loss.h"
 #include "passes/choose_layout.h"
+#include "passes/choose_sharing.h"
 #include "passes/fold.h"
 #include "passes/fuse.h"
 #include "passes/keep_statistics.h"
@@ -48,6 +49,21 @@ TargetConfig clang_config(const Target& target) {
 /// Memory that the model may take: what the user says, else all that the target has. Bytes.
 std::int64_t limit(const std::optional<std::int64_t>& option, const std::vector<MemoryRegion>& regions) {
   return option ? std::min(*option, main_size(regions)) : main_size(regions);
+}
+
+struct Output {
+  EmittedModel model;
+  CodeFigures code;
+  std::string preference;  // what --prefer came to
+};
+
+/// Emits the program, audits and measures it. When that takes more flash than there is, does it again for size.
+Output emit_within(Program& program, const EmitOptions& emit, const Target& target, Preference preference, std::int64_t flash_limit) {
+  choose_sharing(program, preference);
+  Output output{emit_model(program, emit), {}, std::string(name_of(preference))};
+  output.code = inspect(output.model, emit, target, clang_config(target));
+  const bool fits = output.model.table_bytes + output.code.code_bytes <= flash_limit;
+  return fits || preference == Preference::size ? output : emit_within(program, emit, target, Preference::size, flash_limit);
 }
 
 void compile(const Options& options) {
@@ -100,13 +116,13 @@ void compile(const Options& options) {
   emit.initial_bounds = initial_bounds(model);
   if (options.self_test) emit.self_tests = make_self_tests(entries.at(Entry::predict), 2);
   emit.arms = slice_arms(clang_config(target));
-  const EmittedModel emitted = emit_model(program, emit);
-  const CodeFigures code = inspect(emitted, emit, target, clang_config(target));
+  const Output output = emit_within(program, emit, target, options.prefer, flash_limit);
 
-  const Report report = make_report({program, plan, target, emitted.call_names, version, emit.model_file, emitted.table_bytes, code, ram_limit, flash_limit});
+  const Report report = make_report({program, plan, target, output.model.call_names, version, emit.model_file, output.preference,
+                                     output.model.table_bytes, output.code, ram_limit, flash_limit});
   check_fits(report);
-  write_files(options.out, {{options.name + ".h", emitted.header},
-                            {options.name + ".cpp", emitted.source},
+  write_files(options.out, {{options.name + ".h", output.model.header},
+                            {options.name + ".cpp", output.model.source},
                             {options.name + ".report.json", report_json(report)}});
   if (!options.quiet) fmt::print("{}", report_table(report));
 }
