@@ -160,7 +160,7 @@ std::string c_declarations(const EmitContext& context) {
       "// returns is 0 for success, else the position of the problem in the list bad_magic, wrong_model, wrong_version, crc_mismatch,\n"
       "// truncated, bad_argument, from 1.\n"
       "#include <stddef.h>\n#include <stdint.h>\n#ifdef __cplusplus\nextern \"C\" {{\n#endif\n"
-      "typedef union {{\n  unsigned char opaque[{1}];\n  double alignment;\n  int64_t alignment64;\n}} {0}_model;\n",
+      "typedef struct {{\n  __attribute__((aligned(8))) unsigned char opaque[{1}];\n}} {0}_model;\n",
       name, bytes);
   text += c_sizes(context);
   for (const Wrapper& wrapper : wrappers(context)) text += without_std(signature(context, wrapper)) + ";\n";
