@@ -1,7 +1,9 @@
-// The passes between an imported graph and its firmware, on random graphs: whatever they rearrange, the results stay.
+// The passes between an imported graph and its firmware, on random graphs: whatever they rearrange, the
+// results stay.
 //
-// The reference computes every node on its own: a graph in which no node reads another's result, compiled once and
-// run until all values are known. No layout is moved there, nothing is fused, folded, reordered or shares memory.
+// The reference computes every node on its own: a graph in which no node reads another's result, compiled
+// once and run until all values are known. No layout is moved there, nothing is fused, folded, reordered or
+// shares memory.
 #include <catch2/catch.hpp>
 
 #include <cmath>
@@ -50,7 +52,8 @@ void append(Batch& batch, const RandomGraph& random, unsigned seed) {
 
 Batch make_batch(unsigned first_seed, unsigned count, const RandomOptions& options) {
   Batch batch;
-  for (unsigned seed = first_seed; seed < first_seed + count; ++seed) append(batch, RandomGraph(seed, options), seed);
+  for (unsigned seed = first_seed; seed < first_seed + count; ++seed)
+    append(batch, RandomGraph(seed, options), seed);
   verify(batch.graph, "generation");
   return batch;
 }
@@ -71,15 +74,19 @@ std::vector<Tensor> reference(const Batch& batch) {
   }
   std::vector<Tensor> known(cut.values.size());
   for (std::size_t i = 0; i < cut.values.size(); ++i)
-    known[i] = cut.values[i].role == Role::constant ? cut.values[i].data : Tensor(static_cast<std::size_t>(byte_count(cut.values[i].type)));
-  for (std::size_t i = 0; i < batch.feeds.size(); ++i) known[static_cast<std::size_t>(batch.graph.inputs[i])] = batch.feeds[i];
+    known[i] = cut.values[i].role == Role::constant
+                   ? cut.values[i].data
+                   : Tensor(static_cast<std::size_t>(byte_count(cut.values[i].type)));
+  for (std::size_t i = 0; i < batch.feeds.size(); ++i)
+    known[static_cast<std::size_t>(batch.graph.inputs[i])] = batch.feeds[i];
   HostModel model(cut);
   for (std::vector<Tensor> before; before != known;) {
     before = known;
     std::vector<Tensor> inputs;
     for (ValueId id : source) inputs.push_back(known[static_cast<std::size_t>(id)]);
     const std::vector<Tensor> results = model.run(inputs);
-    for (std::size_t i = 0; i < results.size(); ++i) known[static_cast<std::size_t>(cut.outputs[i])] = results[i];
+    for (std::size_t i = 0; i < results.size(); ++i)
+      known[static_cast<std::size_t>(cut.outputs[i])] = results[i];
   }
   std::vector<Tensor> outputs;
   for (ValueId id : batch.graph.outputs) outputs.push_back(known[static_cast<std::size_t>(id)]);
@@ -111,10 +118,12 @@ std::vector<double> numbers(const Batch& batch, std::size_t output, const Tensor
   return numbers_of({"", batch.graph.type(batch.graph.outputs[output]), Role::constant, tensor});
 }
 
-void check_same_bits(const Batch& batch, const std::vector<Tensor>& expected, const std::vector<Tensor>& actual) {
+void check_same_bits(const Batch& batch, const std::vector<Tensor>& expected,
+                     const std::vector<Tensor>& actual) {
   REQUIRE(actual.size() == expected.size());
   for (std::size_t i = 0; i < expected.size(); ++i) {
-    INFO("output " << i << " of seed " << batch.seed_of_output[i] << ": " << describe(batch.graph.type(batch.graph.outputs[i])));
+    INFO("output " << i << " of seed " << batch.seed_of_output[i] << ": "
+                   << describe(batch.graph.type(batch.graph.outputs[i])));
     const std::vector<double> wanted = numbers(batch, i, expected[i]), got = numbers(batch, i, actual[i]);
     REQUIRE(got.size() == wanted.size());
     for (std::size_t k = 0; k < wanted.size(); ++k) {
@@ -128,10 +137,12 @@ void check_same_bits(const Batch& batch, const std::vector<Tensor>& expected, co
 }
 
 /// `tolerance` is relative to the largest element of an output, or to 1.
-void check_close(const Batch& batch, const std::vector<Tensor>& expected, const std::vector<Tensor>& actual, double tolerance) {
+void check_close(const Batch& batch, const std::vector<Tensor>& expected, const std::vector<Tensor>& actual,
+                 double tolerance) {
   REQUIRE(actual.size() == expected.size());
   for (std::size_t i = 0; i < expected.size(); ++i) {
-    INFO("output " << i << " of seed " << batch.seed_of_output[i] << ": " << describe(batch.graph.type(batch.graph.outputs[i])));
+    INFO("output " << i << " of seed " << batch.seed_of_output[i] << ": "
+                   << describe(batch.graph.type(batch.graph.outputs[i])));
     const std::vector<double> wanted = numbers(batch, i, expected[i]), got = numbers(batch, i, actual[i]);
     REQUIRE(got.size() == wanted.size());
     double scale = 1, worst = 0;
@@ -147,13 +158,17 @@ TEST_CASE("layout, fusing, folding, order and places keep every bit of random gr
   const Batch batch = make_batch(1, 24, {.nodes = 14});
   const std::vector<Tensor> expected = reference(batch);
   SECTION("layout alone") { check_same_bits(batch, expected, execute(batch.graph, batch.feeds)); }
-  SECTION("everything, no search") { check_same_bits(batch, expected, HostModel(compiled(batch.graph, 0)).run(batch.feeds)); }
-  SECTION("everything, with search") { check_same_bits(batch, expected, HostModel(compiled(batch.graph, 20000)).run(batch.feeds)); }
+  SECTION("everything, no search") {
+    check_same_bits(batch, expected, HostModel(compiled(batch.graph, 0)).run(batch.feeds));
+  }
+  SECTION("everything, with search") {
+    check_same_bits(batch, expected, HostModel(compiled(batch.graph, 20000)).run(batch.feeds));
+  }
 }
 
 TEST_CASE("batch norms folded into weights, and sums in another order, change roundings only") {
-  // In double. Sums of at most 400 terms and chains of 30 nodes, some of which amplify a few times: errors stay within
-  // some thousand times 1.1e-16; a wrong element is off by 1e-3 or more.
+  // In double. Sums of at most 400 terms and chains of 30 nodes, some of which amplify a few times: errors
+  // stay within some thousand times 1.1e-16; a wrong element is off by 1e-3 or more.
   const Batch batch = make_batch(1000, 24, {.dtype = DType::f64, .nodes = 14, .sums_any_order = true});
   const std::vector<Tensor> expected = reference(batch);
   Graph graph = batch.graph;

@@ -1,8 +1,9 @@
 // Random graphs over the operator table, for tests that compare two ways of computing the same thing.
 //
-// RandomGraph grows a graph node by node: it draws an operator, then operands from the values there are, and leaves
-// out what does not fit. So graphs branch, join again (residuals, concatenations), change rank and layout, and end
-// in several outputs, some of which are also read by other nodes. Everything follows from the seed.
+// RandomGraph grows a graph node by node: it draws an operator, then operands from the values there are, and
+// leaves out what does not fit. So graphs branch, join again (residuals, concatenations), change rank and
+// layout, and end in several outputs, some of which are also read by other nodes. Everything follows from the
+// seed.
 #pragma once
 
 #include <functional>
@@ -23,8 +24,11 @@ struct RandomOptions {
 class RandomGraph {
  public:
   RandomGraph(unsigned seed, RandomOptions options) : options_(options), random_(seed) {
-    for (Shape shape : {Shape{1, 4, 6, 5}, Shape{1, 6, 8}, Shape{2, 8}, Shape{1, 4, 6, 5}}) add_input(std::move(shape));
-    for (int tries = 0; static_cast<int>(graph.nodes.size()) < options.nodes && tries < 40 * options.nodes; ++tries) grow();
+    for (Shape shape : {Shape{1, 4, 6, 5}, Shape{1, 6, 8}, Shape{2, 8}, Shape{1, 4, 6, 5}})
+      add_input(std::move(shape));
+    for (int tries = 0; static_cast<int>(graph.nodes.size()) < options.nodes && tries < 40 * options.nodes;
+         ++tries)
+      grow();
     choose_outputs();
   }
 
@@ -44,7 +48,8 @@ class RandomGraph {
   using Ints = std::vector<std::int64_t>;
 
   void add_input(Shape shape) {
-    const ValueId id = add_value(graph, {"x" + std::to_string(graph.inputs.size()), {options_.dtype, shape}, Role::input});
+    const ValueId id =
+        add_value(graph, {"x" + std::to_string(graph.inputs.size()), {options_.dtype, shape}, Role::input});
     graph.inputs.push_back(id);
     feeds.push_back(encode(options_.dtype, draw_numbers(shape)));
     values_.push_back(id);
@@ -75,20 +80,25 @@ class RandomGraph {
     std::vector<ValueId> fitting;
     for (ValueId id : values_)
       if (graph.shape(id) == shape && id != other) fitting.push_back(id);
-    return fitting.empty() ? other : fitting[static_cast<std::size_t>(below(static_cast<int>(fitting.size())))];
+    return fitting.empty() ? other
+                           : fitting[static_cast<std::size_t>(below(static_cast<int>(fitting.size())))];
   }
 
   /// Appends the node if its type rule takes it and its results are neither empty nor large.
-  void emit(const std::string& name, std::vector<ValueId> inputs, Attributes attributes = {}, int outputs = 1) {
-    const Location location{name + std::to_string(graph.nodes.size()), name, static_cast<int>(graph.nodes.size())};
-    const Node node{&op(name), inputs, std::vector<ValueId>(static_cast<std::size_t>(outputs), no_value), attributes, location};
+  void emit(const std::string& name, std::vector<ValueId> inputs, Attributes attributes = {},
+            int outputs = 1) {
+    const Location location{name + std::to_string(graph.nodes.size()), name,
+                            static_cast<int>(graph.nodes.size())};
+    const Node node{&op(name), inputs, std::vector<ValueId>(static_cast<std::size_t>(outputs), no_value),
+                    attributes, location};
     try {
       for (const TensorType& type : infer_types(graph, node))
         if (element_count(type.shape) > most_elements || element_count(type.shape) == 0) return;
     } catch (const UserError&) {
       return;
     }
-    for (ValueId id : add_node(graph, name, inputs, outputs, attributes, location, location.node)) values_.push_back(id);
+    for (ValueId id : add_node(graph, name, inputs, outputs, attributes, location, location.node))
+      values_.push_back(id);
   }
 
   Ints random_axes(std::size_t rank) {
@@ -102,14 +112,17 @@ class RandomGraph {
   // --- Kinds of nodes ---
 
   void unary() {
-    static const std::vector<std::string> kinky{"Relu", "LeakyRelu", "Abs", "HardSwish"}, smooth{"Sigmoid", "Tanh", "Neg", "Softplus"};
+    static const std::vector<std::string> kinky{"Relu", "LeakyRelu", "Abs", "HardSwish"},
+        smooth{"Sigmoid", "Tanh", "Neg", "Softplus"};
     const auto& names = options_.trains || coin() ? smooth : kinky;
     emit(names[static_cast<std::size_t>(below(static_cast<int>(names.size())))], {pick()});
   }
   void clamp() {
     if (options_.trains) return unary();
-    if (coin()) emit("Relu", {pick()});
-    else emit("Clip", {pick()}, {{"min", -0.3}, {"max", 0.7}});
+    if (coin())
+      emit("Relu", {pick()});
+    else
+      emit("Clip", {pick()}, {{"min", -0.3}, {"max", 0.7}});
   }
   void join() {
     const ValueId a = pick();
@@ -132,9 +145,13 @@ class RandomGraph {
     const ValueId x = pick(2);
     if (x == no_value) return;
     Ints perm;
-    for (std::size_t axis = 0; axis < graph.shape(x).size(); ++axis) perm.push_back(static_cast<std::int64_t>(axis));
-    if (coin()) std::swap(perm[perm.size() - 1], perm[perm.size() - 2]);
-    else for (std::size_t i = perm.size(); i-- > 1;) std::swap(perm[i], perm[static_cast<std::size_t>(below(static_cast<int>(i) + 1))]);
+    for (std::size_t axis = 0; axis < graph.shape(x).size(); ++axis)
+      perm.push_back(static_cast<std::int64_t>(axis));
+    if (coin())
+      std::swap(perm[perm.size() - 1], perm[perm.size() - 2]);
+    else
+      for (std::size_t i = perm.size(); i-- > 1;)
+        std::swap(perm[i], perm[static_cast<std::size_t>(below(static_cast<int>(i) + 1))]);
     emit("Transpose", {x}, {{"perm", perm}});
   }
   void concat() {
@@ -142,12 +159,15 @@ class RandomGraph {
     const int axis = below(static_cast<int>(graph.shape(a).size()));
     std::vector<ValueId> parts{a};
     for (int i = 0; i < 2; ++i) {
-      const ValueId b = coin() ? pick_like(graph.shape(a), a) : pick(graph.shape(a).size(), graph.shape(a).size());
+      const ValueId b =
+          coin() ? pick_like(graph.shape(a), a) : pick(graph.shape(a).size(), graph.shape(a).size());
       if (b != no_value) parts.push_back(b);
     }
     if (below(4) == 0) parts.push_back(weight(graph.shape(a)));
     std::shuffle(parts.begin(), parts.end(), random_);
-    emit("Concat", parts, {{"axis", static_cast<std::int64_t>(coin() ? axis : axis - static_cast<int>(graph.shape(a).size()))}});
+    emit("Concat", parts,
+         {{"axis",
+           static_cast<std::int64_t>(coin() ? axis : axis - static_cast<int>(graph.shape(a).size()))}});
   }
   void split() {
     const ValueId x = pick();
@@ -163,7 +183,9 @@ class RandomGraph {
     const Shape& shape = graph.shape(x);
     const int axis = below(static_cast<int>(shape.size()));
     const std::int64_t start = below(static_cast<int>(shape[static_cast<std::size_t>(axis)]));
-    emit("Slice", {x}, {{"starts", Ints{start}}, {"ends", Ints{1000}}, {"axes", Ints{axis}}, {"steps", Ints{1 + below(2)}}});
+    emit(
+        "Slice", {x},
+        {{"starts", Ints{start}}, {"ends", Ints{1000}}, {"axes", Ints{axis}}, {"steps", Ints{1 + below(2)}}});
   }
   void pad() {
     const ValueId x = pick();
@@ -174,17 +196,23 @@ class RandomGraph {
   void reshape() {
     const ValueId x = pick();
     switch (below(4)) {
-      case 0: return emit("Reshape", {x}, {{"shape", Ints{1, -1}}});
-      case 1: return emit("Reshape", {x}, {{"shape", Ints{1, 2, -1}}});
-      case 2: return emit("Reshape", {x}, {{"shape", Ints{1, 2, 2, -1}}});
-      default: return emit("Flatten", {x}, {{"axis", std::int64_t{below(static_cast<int>(graph.shape(x).size()))}}});
+      case 0:
+        return emit("Reshape", {x}, {{"shape", Ints{1, -1}}});
+      case 1:
+        return emit("Reshape", {x}, {{"shape", Ints{1, 2, -1}}});
+      case 2:
+        return emit("Reshape", {x}, {{"shape", Ints{1, 2, 2, -1}}});
+      default:
+        return emit("Flatten", {x}, {{"axis", std::int64_t{below(static_cast<int>(graph.shape(x).size()))}}});
     }
   }
   void squeeze() {
     const ValueId x = pick(1, 5);
     if (x == no_value) return;
-    if (coin()) emit("Squeeze", {x});
-    else emit("Unsqueeze", {x}, {{"axes", Ints{below(static_cast<int>(graph.shape(x).size()) + 1)}}});
+    if (coin())
+      emit("Squeeze", {x});
+    else
+      emit("Unsqueeze", {x}, {{"axes", Ints{below(static_cast<int>(graph.shape(x).size()) + 1)}}});
   }
   void convolution() {
     const ValueId x = pick(3, 4);
@@ -192,10 +220,13 @@ class RandomGraph {
     const Shape shape = graph.shape(x);
     const std::size_t rank = shape.size() - 2;
     std::int64_t groups = 1, outputs = 1 + below(6);
-    if (below(3) == 0) groups = shape[1], outputs = shape[1] * (1 + below(2));
-    else if (below(3) == 0 && shape[1] % 2 == 0) groups = 2, outputs = 2 * (1 + below(3));
+    if (below(3) == 0)
+      groups = shape[1], outputs = shape[1] * (1 + below(2));
+    else if (below(3) == 0 && shape[1] % 2 == 0)
+      groups = 2, outputs = 2 * (1 + below(3));
     const bool transposed = below(4) == 0;
-    Shape kernel{transposed ? shape[1] : outputs, transposed ? (outputs + groups - 1) / groups : shape[1] / groups};
+    Shape kernel{transposed ? shape[1] : outputs,
+                 transposed ? (outputs + groups - 1) / groups : shape[1] / groups};
     Ints pads(2 * rank), strides, dilations;
     for (std::size_t i = 0; i < rank; ++i) {
       kernel.push_back(1 + below(3));
@@ -204,8 +235,10 @@ class RandomGraph {
     }
     for (std::int64_t& entry : pads) entry = below(2);
     Attributes attributes{{"group", groups}, {"strides", strides}, {"dilations", dilations}};
-    if (below(3) != 0) attributes.set("pads", pads);
-    else attributes.set("auto_pad", std::string(coin() ? "SAME_UPPER" : "SAME_LOWER"));
+    if (below(3) != 0)
+      attributes.set("pads", pads);
+    else
+      attributes.set("auto_pad", std::string(coin() ? "SAME_UPPER" : "SAME_LOWER"));
     std::vector<ValueId> inputs{x, weight(kernel)};
     if (coin()) inputs.push_back(weight({transposed ? kernel[1] * groups : outputs}));
     emit(transposed ? "ConvTranspose" : "Conv", inputs, attributes);
@@ -213,24 +246,31 @@ class RandomGraph {
   void pool() {
     const ValueId x = pick(3, 4);
     if (x == no_value) return;
-    static const std::vector<std::string> names{"AveragePool", "GlobalAveragePool", "MaxPool", "GlobalMaxPool"};
+    static const std::vector<std::string> names{"AveragePool", "GlobalAveragePool", "MaxPool",
+                                                "GlobalMaxPool"};
     const int kind = below(options_.trains ? 2 : 4);
     if (kind % 2 == 1) return emit(names[static_cast<std::size_t>(kind)], {x});
     Ints kernel, strides, pads(2 * (graph.shape(x).size() - 2));
-    for (std::size_t i = 2; i < graph.shape(x).size(); ++i) kernel.push_back(2 + below(2)), strides.push_back(1 + below(2));
+    for (std::size_t i = 2; i < graph.shape(x).size(); ++i)
+      kernel.push_back(2 + below(2)), strides.push_back(1 + below(2));
     for (std::int64_t& entry : pads) entry = below(2);
     emit(names[static_cast<std::size_t>(kind)], {x},
-         {{"kernel_shape", kernel}, {"strides", strides}, {"pads", pads}, {"ceil_mode", std::int64_t{coin()}}});
+         {{"kernel_shape", kernel},
+          {"strides", strides},
+          {"pads", pads},
+          {"ceil_mode", std::int64_t{coin()}}});
   }
   void normalization() {
     const ValueId x = pick(2, 4);
     if (x == no_value) return;
     const Shape channels{graph.shape(x)[1]};
-    emit("BatchNormalization", {x, weight(channels), weight(channels), constant(channels, 0.5), constant(channels, 0.4, 1)});
+    emit("BatchNormalization",
+         {x, weight(channels), weight(channels), constant(channels, 0.5), constant(channels, 0.4, 1)});
   }
   void softmax() {
     const ValueId x = pick();
-    emit(coin() ? "Softmax" : "LogSoftmax", {x}, {{"axis", std::int64_t{below(static_cast<int>(graph.shape(x).size()))}}});
+    emit(coin() ? "Softmax" : "LogSoftmax", {x},
+         {{"axis", std::int64_t{below(static_cast<int>(graph.shape(x).size()))}}});
   }
   void reduction() {
     const ValueId x = pick();
@@ -247,7 +287,10 @@ class RandomGraph {
       std::vector<ValueId> inputs{a, weight(transposed ? Shape{columns, inner} : Shape{inner, columns})};
       const Shape biases[] = {{columns}, {1, columns}, {shape[0], 1}, {1}, {}};
       if (coin()) inputs.push_back(weight(biases[below(5)]));
-      return emit("Gemm", inputs, {{"transB", std::int64_t{transposed}}, {"alpha", coin() ? 1.0 : 0.5}, {"beta", coin() ? 1.0 : 0.25}});
+      return emit("Gemm", inputs,
+                  {{"transB", std::int64_t{transposed}},
+                   {"alpha", coin() ? 1.0 : 0.5},
+                   {"beta", coin() ? 1.0 : 0.25}});
     }
     const ValueId other = pick();
     if (coin()) return emit("MatMul", {a, weight(coin() ? Shape{inner, columns} : Shape{inner})});
@@ -258,18 +301,24 @@ class RandomGraph {
     const ValueId x = pick();
     const int axis = below(static_cast<int>(graph.shape(x).size()));
     const int extent = static_cast<int>(graph.shape(x)[static_cast<std::size_t>(axis)]);
-    const ValueId index = add_constant(graph, "index", DType::i64, {2}, {static_cast<double>(below(extent)), static_cast<double>(below(extent))});
+    const ValueId index =
+        add_constant(graph, "index", DType::i64, {2},
+                     {static_cast<double>(below(extent)), static_cast<double>(below(extent))});
     emit("Gather", {x, index}, {{"axis", std::int64_t{axis}}});
   }
 
   void grow() {
     using Kind = void (RandomGraph::*)();
     static constexpr Kind kinds[] = {
-        &RandomGraph::unary,   &RandomGraph::clamp,       &RandomGraph::clamp, &RandomGraph::join,          &RandomGraph::join,
-        &RandomGraph::broadcast, &RandomGraph::broadcast, &RandomGraph::transpose, &RandomGraph::transpose, &RandomGraph::concat,
-        &RandomGraph::split,   &RandomGraph::slice,       &RandomGraph::pad,   &RandomGraph::reshape,       &RandomGraph::squeeze,
-        &RandomGraph::convolution, &RandomGraph::convolution, &RandomGraph::convolution, &RandomGraph::pool, &RandomGraph::normalization,
-        &RandomGraph::softmax, &RandomGraph::reduction,   &RandomGraph::product, &RandomGraph::product,     &RandomGraph::gather};
+        &RandomGraph::unary,       &RandomGraph::clamp,         &RandomGraph::clamp,
+        &RandomGraph::join,        &RandomGraph::join,          &RandomGraph::broadcast,
+        &RandomGraph::broadcast,   &RandomGraph::transpose,     &RandomGraph::transpose,
+        &RandomGraph::concat,      &RandomGraph::split,         &RandomGraph::slice,
+        &RandomGraph::pad,         &RandomGraph::reshape,       &RandomGraph::squeeze,
+        &RandomGraph::convolution, &RandomGraph::convolution,   &RandomGraph::convolution,
+        &RandomGraph::pool,        &RandomGraph::normalization, &RandomGraph::softmax,
+        &RandomGraph::reduction,   &RandomGraph::product,       &RandomGraph::product,
+        &RandomGraph::gather};
     (this->*kinds[below(static_cast<int>(std::size(kinds)))])();
   }
 

@@ -23,7 +23,8 @@ TEST_CASE("identifiers are words, unique, and no keywords") {
 
 TEST_CASE("a name of the emitted files must be an identifier") {
   for (const char* good : {"gesture", "a1", "A_b"}) CHECK(is_identifier(good));
-  for (const char* bad : {"", "1a", "_a", "a__b", "class", "std", "a-b", "a b", "typeof"}) CHECK_FALSE(is_identifier(bad));
+  for (const char* bad : {"", "1a", "_a", "a__b", "class", "std", "a-b", "a b", "typeof"})
+    CHECK_FALSE(is_identifier(bad));
   CHECK_FALSE(is_identifier(std::string(65, 'a')));
 }
 
@@ -40,14 +41,16 @@ TEST_CASE("comments stay on their line") {
 TEST_CASE("string literals end where they should") {
   CHECK(string_literal("a\"b\\") == "\"a\\\"b\\\\\"");
   CHECK(string_literal("?\?/\n") == "\"\\077\\077/\\012\"");
-  CHECK(string_literal(std::string("\0001", 2)) == "\"\\0001\"");  // octal escapes take three digits: the 1 stands for itself
+  CHECK(string_literal(std::string("\0001", 2)) ==
+        "\"\\0001\"");  // octal escapes take three digits: the 1 stands for itself
 }
 
 TEST_CASE("numbers read back as the same elements") {
   CHECK(number_literal(0.1F, DType::f32) == "0.1F");
   CHECK(number_literal(-0.0, DType::f32) == "-0.0F");
   CHECK(number_literal(1, DType::f64) == "1.0");
-  CHECK(std::strtof(number_literal(std::numeric_limits<float>::denorm_min(), DType::f32).c_str(), nullptr) == std::numeric_limits<float>::denorm_min());
+  CHECK(std::strtof(number_literal(std::numeric_limits<float>::denorm_min(), DType::f32).c_str(), nullptr) ==
+        std::numeric_limits<float>::denorm_min());
   CHECK(std::stod(number_literal(1.0 / 3, DType::f64)) == 1.0 / 3);
   CHECK(number_literal(-std::numeric_limits<double>::infinity(), DType::f32) == "-__builtin_inff()");
   CHECK(number_literal(-7, DType::i32) == "-7");
@@ -56,8 +59,10 @@ TEST_CASE("numbers read back as the same elements") {
 TEST_CASE("tables hold the extreme elements of every type") {
   CHECK_THAT(table_initializer(DType::i32, encode(DType::i32, {-2147483648.0, 2147483647.0})),
              Catch::Contains("(-2147483647 - 1), 2147483647,"));
-  CHECK_THAT(table_initializer(DType::i64, encode(DType::i64, {-9223372036854775808.0})), Catch::Contains("(-9223372036854775807LL - 1),"));
-  CHECK_THAT(table_initializer(DType::u32, encode(DType::u32, {4294967295.0})), Catch::Contains("4294967295U,"));
+  CHECK_THAT(table_initializer(DType::i64, encode(DType::i64, {-9223372036854775808.0})),
+             Catch::Contains("(-9223372036854775807LL - 1),"));
+  CHECK_THAT(table_initializer(DType::u32, encode(DType::u32, {4294967295.0})),
+             Catch::Contains("4294967295U,"));
   CHECK_THAT(table_initializer(DType::i8, encode(DType::i8, {-128, 127})), Catch::Contains("-128, 127,"));
   CHECK_THAT(table_initializer(DType::boolean, encode(DType::boolean, {1, 0})), Catch::Contains("1, 0,"));
 }

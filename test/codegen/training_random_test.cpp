@@ -1,5 +1,5 @@
-// The backward pass and the updates, on random graphs: gradients against differences of the loss, updated weights
-// against the gradients.
+// The backward pass and the updates, on random graphs: gradients against differences of the loss, updated
+// weights against the gradients.
 #include <catch2/catch.hpp>
 
 #include <cmath>
@@ -18,17 +18,20 @@ namespace tinytc::test {
 
 namespace {
 
-/// A random graph and, as its loss, the weighted mean of its outputs' tanh: bounded, so that no term drowns the others.
+/// A random graph and, as its loss, the weighted mean of its outputs' tanh: bounded, so that no term drowns
+/// the others.
 RandomGraph with_loss(unsigned seed, DType dtype) {
   RandomGraph random(seed, {.dtype = dtype, .nodes = 14, .sums_any_order = true, .trains = true});
   Graph& graph = random.graph;
   const auto node = [&](const std::string& name, std::vector<ValueId> inputs, Attributes attributes = {}) {
-    return add_node(graph, name, std::move(inputs), 1, std::move(attributes), {name, name, 0}, "loss").front();
+    return add_node(graph, name, std::move(inputs), 1, std::move(attributes), {name, name, 0}, "loss")
+        .front();
   };
   for (ValueId id : graph.outputs) {
     const Shape shape = graph.shape(id);
     const ValueId weights = add_constant(graph, "weights", dtype, shape, random.draw_numbers(shape));
-    const ValueId term = node("ReduceMean", {node("Mul", {node("Tanh", {id}), weights})}, {{"keepdims", std::int64_t{0}}});
+    const ValueId term =
+        node("ReduceMean", {node("Mul", {node("Tanh", {id}), weights})}, {{"keepdims", std::int64_t{0}}});
     graph.loss = graph.loss == no_value ? term : node("Add", {graph.loss, term});
   }
   graph.outputs.clear();
@@ -37,7 +40,8 @@ RandomGraph with_loss(unsigned seed, DType dtype) {
 }
 
 bool has_parameter(const Graph& graph) {
-  return std::any_of(graph.values.begin(), graph.values.end(), [](const Value& value) { return value.role == Role::parameter; });
+  return std::any_of(graph.values.begin(), graph.values.end(),
+                     [](const Value& value) { return value.role == Role::parameter; });
 }
 
 /// As main.cpp makes firmware of a graph, with a search for order and places.
@@ -58,7 +62,8 @@ std::vector<double> numbers(DType dtype, const Tensor& tensor) {
   return numbers_of({"", {dtype, {count}}, Role::constant, tensor});
 }
 
-/// Parameters as inputs, so that one compilation serves all their values; outputs are their gradients, then the loss.
+/// Parameters as inputs, so that one compilation serves all their values; outputs are their gradients, then
+/// the loss.
 struct GradientModel {
   std::vector<Tensor> feeds;
   std::vector<std::size_t> feed_of;  // by parameter that has a gradient
@@ -114,8 +119,8 @@ TEST_CASE("gradients of random graphs agree with differences of the loss") {
         expected += gradient[i] * direction[i];
         scale += std::fabs(gradient[i] * direction[i]);
       }
-      // The formula's error is step^4 / 30 times the fifth derivative, and rounding adds 1e-16 / step. With step 1e-4 both stay
-      // below 1e-8 here; a wrong or missing term is of the gradient's own size.
+      // The formula's error is step^4 / 30 times the fifth derivative, and rounding adds 1e-16 / step. With
+      // step 1e-4 both stay below 1e-8 here; a wrong or missing term is of the gradient's own size.
       const double numeric = slope(model, model.feed_of[p], direction, 1e-4);
       CHECK(std::fabs(numeric - expected) <= 1e-7 * scale);
       ++checked;
@@ -144,12 +149,14 @@ TEST_CASE("a training step of random graphs moves every weight against its gradi
     CHECK(model.run(feeds).back() == expected.back());  // the loss, bit for bit
     for (std::size_t p = 0; p < pairs.size(); ++p) {
       const Value& parameter = random.graph.value(pairs[p].parameter);
-      const std::vector<double> before = numbers(DType::f32, parameter.data), after = numbers(DType::f32, model.persistent(parameter.name));
+      const std::vector<double> before = numbers(DType::f32, parameter.data),
+                                after = numbers(DType::f32, model.persistent(parameter.name));
       const std::vector<double> gradient = numbers(DType::f32, expected[p]);
       INFO("seed " << seed << ", parameter " << printable(parameter.name));
       double worst = 0;
       for (std::size_t i = 0; i < before.size(); ++i)
-        worst = std::max(worst, std::fabs(after[i] - (before[i] - rate * gradient[i])) / std::max(1.0, std::fabs(gradient[i])));
+        worst = std::max(worst, std::fabs(after[i] - (before[i] - rate * gradient[i])) /
+                                    std::max(1.0, std::fabs(gradient[i])));
       CHECK(worst <= 1e-6);  // a few roundings of 6e-8
     }
   }

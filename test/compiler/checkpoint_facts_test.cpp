@@ -12,7 +12,9 @@ namespace {
 
 Graph model(double slope = 0.1, double frozen = 1, const std::string& name = "w", Shape shape = {3, 4}) {
   GraphBuilder b;
-  const ValueId y = b.node("LeakyRelu", {b.node("MatMul", {b.input("x", {2, shape[0]}), b.parameter(name, shape)})}, {{"alpha", slope}});
+  const ValueId y =
+      b.node("LeakyRelu", {b.node("MatMul", {b.input("x", {2, shape[0]}), b.parameter(name, shape)})},
+             {{"alpha", slope}});
   b.output(b.node("Mul", {y, b.constant("frozen", {1}, {frozen})}));
   b.graph.loss = b.node("ReduceSumSquare", {b.graph.outputs[0]}, {{"keepdims", std::int64_t{0}}});
   return b.graph;
@@ -55,7 +57,8 @@ TEST_CASE("a checkpoint belongs to trained tensors, the optimizer and the frozen
 TEST_CASE("a checkpoint holds parameters, then the optimizer's states") {
   CHECK(facts(model()).order == Names{"w"});
   CHECK(facts(model(), with("sgd", 0.9, true)).order == Names{"w", "velocity/w"});
-  CHECK(facts(model(), with("adam")).order == Names{"w", "first_moment/w", "optimizer/corrections", "second_moment/w"});
+  CHECK(facts(model(), with("adam")).order ==
+        Names{"w", "first_moment/w", "optimizer/corrections", "second_moment/w"});
 }
 
 }  // namespace tinytc

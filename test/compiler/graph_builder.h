@@ -14,7 +14,8 @@ struct GraphBuilder {
     return id;
   }
   /// Elements 1, 2, 3, ... unless they are given.
-  ValueId constant(const std::string& name, Shape shape, std::vector<double> numbers = {}, Role role = Role::constant) {
+  ValueId constant(const std::string& name, Shape shape, std::vector<double> numbers = {},
+                   Role role = Role::constant) {
     for (std::int64_t i = static_cast<std::int64_t>(numbers.size()); i < element_count(shape); ++i)
       numbers.push_back(static_cast<double>(i + 1));
     const ValueId id = add_constant(graph, name, DType::f32, shape, numbers);
@@ -25,10 +26,13 @@ struct GraphBuilder {
     return constant(name, std::move(shape), std::move(numbers), Role::parameter);
   }
   /// The first output; it is named like the node.
-  ValueId node(const std::string& op_name, std::vector<ValueId> inputs, Attributes attributes = {}, int outputs = 1) {
+  ValueId node(const std::string& op_name, std::vector<ValueId> inputs, Attributes attributes = {},
+               int outputs = 1) {
     const auto index = static_cast<int>(graph.nodes.size());
     const std::string name = op_name + std::to_string(index);
-    const ValueId id = add_node(graph, op_name, std::move(inputs), outputs, std::move(attributes), {name, op_name, index}, name).front();
+    const ValueId id = add_node(graph, op_name, std::move(inputs), outputs, std::move(attributes),
+                                {name, op_name, index}, name)
+                           .front();
     graph.value(id).name = name;
     return id;
   }

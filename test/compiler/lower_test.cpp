@@ -19,7 +19,8 @@ Interface interface_of(const GraphBuilder& b) {
 }
 
 void collect_flash(const Program& program, const Argument& argument, std::set<BufferId>& ids) {
-  if (argument.buffer != no_buffer && program.buffer(argument.buffer).storage == Storage::flash) ids.insert(argument.buffer);
+  if (argument.buffer != no_buffer && program.buffer(argument.buffer).storage == Storage::flash)
+    ids.insert(argument.buffer);
   for (const Argument& part : argument.parts) collect_flash(program, part, ids);
 }
 
@@ -35,7 +36,8 @@ TEST_CASE("classes of a label are those of the scores, whatever shape the label 
   }
   SECTION("reshaped") {
     const ValueId label = b.input("t", {2, 1}, DType::i32, Role::label);
-    b.graph.loss = b.node("SoftmaxCrossEntropyLoss", {scores, b.node("Squeeze", {label}, {{"axes", Shape{1}}})});
+    b.graph.loss =
+        b.node("SoftmaxCrossEntropyLoss", {scores, b.node("Squeeze", {label}, {{"axes", Shape{1}}})});
   }
   CHECK(interface_of(b).label_classes == std::vector<std::int64_t>{5});
 }
@@ -49,7 +51,8 @@ TEST_CASE("an integer target that becomes a real number has no classes") {
 
 TEST_CASE("entry points share parameters by name and constants by content, packed weights too") {
   GraphBuilder b;
-  const ValueId y = b.node("Conv", {b.input("x", {1, 2, 8}), b.constant("k", {3, 2, 3}), b.parameter("bias", {3})});
+  const ValueId y =
+      b.node("Conv", {b.input("x", {1, 2, 8}), b.constant("k", {3, 2, 3}), b.parameter("bias", {3})});
   b.output(b.node("Mul", {y, b.constant("c", {1})}));
   choose_layout(b.graph);
   Program program;

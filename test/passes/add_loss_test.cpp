@@ -45,9 +45,11 @@ TEST_CASE("binary cross entropy reads what a final sigmoid reads; other losses r
 
 TEST_CASE("labels of sequences lack the class axis") {
   GraphBuilder b;
-  CHECK(describe(label_of(with_loss(b, b.node("Neg", {b.input("x", {2, 5, 7})}), "cross-entropy")).type) == "i32[2,7]");
+  CHECK(describe(label_of(with_loss(b, b.node("Neg", {b.input("x", {2, 5, 7})}), "cross-entropy")).type) ==
+        "i32[2,7]");
   GraphBuilder vector;
-  CHECK(describe(label_of(with_loss(vector, vector.node("Neg", {vector.input("x", {5})}), "cross-entropy")).type) == "i32[]");
+  CHECK(describe(label_of(with_loss(vector, vector.node("Neg", {vector.input("x", {5})}), "cross-entropy"))
+                     .type) == "i32[]");
 }
 
 TEST_CASE("a model's own 'label' keeps its name") {

@@ -1,4 +1,5 @@
-// Updates: which are fused into the gradient's kernel, and that no update comes before a reader of the old value.
+// Updates: which are fused into the gradient's kernel, and that no update comes before a reader of the old
+// value.
 #include "passes/add_update.h"
 
 #include <catch2/catch.hpp>
@@ -39,7 +40,8 @@ TEST_CASE("an update is fused into the kernel that computes its gradient") {
 TEST_CASE("the gradient of tied weights is summed before its update") {
   GraphBuilder b;
   const ValueId w = b.parameter("w", {3, 3});
-  const Graph graph = trained(b, b.node("MatMul", {b.node("Relu", {b.node("MatMul", {b.input("x", {2, 3}), w})}), w}));
+  const Graph graph =
+      trained(b, b.node("MatMul", {b.node("Relu", {b.node("MatMul", {b.input("x", {2, 3}), w})}), w}));
   CHECK(ops_of(graph).back() == "Sgd");
 }
 
@@ -47,13 +49,20 @@ TEST_CASE("where two trained tensors are multiplied, each gradient reads the oth
   GraphBuilder b;
   ValueId left = b.parameter("left", {2, 2}), right = b.parameter("right", {2, 2});
   SECTION("directly") {}
-  SECTION("through views") { left = b.node("Reshape", {left}, {{"shape", Shape{1, 2, 2}}}), right = b.node("Squeeze", {b.node("Unsqueeze", {right}, {{"axes", Shape{0}}})}); }
-  const Graph graph = trained(b, b.node("MatMul", {b.input("x", {3, 2}), b.node("Squeeze", {b.node("MatMul", {left, right})})}));
-  // The only reader of `left` in the backward pass is the gradient of `right`: it must stand before all updates.
+  SECTION("through views") {
+    left = b.node("Reshape", {left}, {{"shape", Shape{1, 2, 2}}}),
+    right = b.node("Squeeze", {b.node("Unsqueeze", {right}, {{"axes", Shape{0}}})});
+  }
+  const Graph graph = trained(
+      b, b.node("MatMul", {b.input("x", {3, 2}), b.node("Squeeze", {b.node("MatMul", {left, right})})}));
+  // The only reader of `left` in the backward pass is the gradient of `right`: it must stand before all
+  // updates.
   std::size_t last_read = 0, first_update = graph.nodes.size();
   for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
-    if (!updates_of(graph.nodes[n]).empty()) first_update = std::min(first_update, n);
-    else last_read = n;
+    if (!updates_of(graph.nodes[n]).empty())
+      first_update = std::min(first_update, n);
+    else
+      last_read = n;
   }
   CHECK(last_read < first_update);
   CHECK_FALSE(is_fused(graph, "MatrixProductGrad"));
@@ -62,7 +71,8 @@ TEST_CASE("where two trained tensors are multiplied, each gradient reads the oth
 TEST_CASE("accumulated sums have names of their own, whatever the parameters are called") {
   GraphBuilder b;
   const ValueId x = b.input("x", {2, 3});
-  b.graph.loss = b.node("ReduceSumSquare", {b.node("MatMul", {x, b.parameter("gradient_w", {3, 4})})}, {{"keepdims", std::int64_t{0}}});
+  b.graph.loss = b.node("ReduceSumSquare", {b.node("MatMul", {x, b.parameter("gradient_w", {3, 4})})},
+                        {{"keepdims", std::int64_t{0}}});
   add_accumulation(b.graph, add_backward(b.graph));
   verify(b.graph, "accumulation");
   int sums = 0;

@@ -1,5 +1,5 @@
-// What is taken into a kernel and what must not be. That results stay is tested on random graphs, with the evaluator
-// (test/codegen/passes_random_test.cpp).
+// What is taken into a kernel and what must not be. That results stay is tested on random graphs, with the
+// evaluator (test/codegen/passes_random_test.cpp).
 #include "passes/fuse.h"
 
 #include <catch2/catch.hpp>
@@ -22,9 +22,11 @@ Graph fused(Graph graph) {
 TEST_CASE("a bias, a residual and a clamp go into the kernel before them") {
   GraphBuilder b;
   const ValueId x = b.input("x", {2, 3}), r = b.input("r", {1, 4, 4, 2});
-  b.output(b.node("Relu", {b.node("Add", {b.node("MatMul", {x, b.constant("w", {3, 4})}), b.constant("c", {4})})}));
+  b.output(b.node("Relu",
+                  {b.node("Add", {b.node("MatMul", {x, b.constant("w", {3, 4})}), b.constant("c", {4})})}));
   const ValueId image = b.input("image", {1, 4, 4, 2});
-  const ValueId y = b.node("Conv", {image, b.constant("k", {2, 2, 1, 1})}, {{"channels_last", std::int64_t{1}}});
+  const ValueId y =
+      b.node("Conv", {image, b.constant("k", {2, 2, 1, 1})}, {{"channels_last", std::int64_t{1}}});
   b.output(b.node("Clip", {b.node("Add", {r, y})}, {{"min", 0.0}, {"max", 6.0}}));
   const Graph graph = fused(b.graph);
   CHECK(ops_of(graph) == Names{"MatMul", "Conv"});
@@ -41,7 +43,10 @@ TEST_CASE("a result that something else sees stays") {
   b.output(b.node("Relu", {y}));
   SECTION("an output") { b.output(y); }
   SECTION("an operand of another node") { b.output(b.node("Neg", {y})); }
-  SECTION("the loss") { b.graph.loss = y; b.graph.value(y).type.shape = {2, 4}; }
+  SECTION("the loss") {
+    b.graph.loss = y;
+    b.graph.value(y).type.shape = {2, 4};
+  }
   fuse(b.graph);
   CHECK_THAT(ops_of(b.graph), Catch::VectorContains(std::string("Relu")));
 }
@@ -57,7 +62,8 @@ TEST_CASE("beta scales the bias that a Gemm had, not one that it takes in") {
 
 TEST_CASE("the product with a vector has no columns that a bias could belong to") {
   GraphBuilder b;
-  b.output(b.node("Add", {b.node("MatMul", {b.input("x", {4, 3}), b.constant("v", {3})}), b.constant("c", {4})}));
+  b.output(
+      b.node("Add", {b.node("MatMul", {b.input("x", {4, 3}), b.constant("v", {3})}), b.constant("c", {4})}));
   CHECK(ops_of(fused(b.graph)) == Names{"MatMul", "Add"});
 }
 
@@ -65,7 +71,8 @@ TEST_CASE("a vector that is not along the channels is no bias") {
   GraphBuilder b;
   const ValueId x = b.input("x", {4, 3}), w = b.constant("w", {3, 4});
   b.output(b.node("Add", {b.node("MatMul", {x, w}), b.constant("rows", {4, 1})}));
-  b.output(b.node("Add", {b.node("MatMul", {b.node("Neg", {x}), w}), b.constant("more", {2, 4, 4})}));  // makes it larger
+  b.output(b.node(
+      "Add", {b.node("MatMul", {b.node("Neg", {x}), w}), b.constant("more", {2, 4, 4})}));  // makes it larger
   CHECK(ops_of(fused(b.graph)) == Names{"MatMul", "Add", "Neg", "MatMul", "Add"});
 }
 
@@ -92,7 +99,8 @@ TEST_CASE("a batch norm is folded into the constant weights before it, where cha
   CHECK_THAT(ops_after({2, 3}, Role::constant, false), !Catch::VectorContains(norm));
   CHECK_THAT(ops_after({2, 3}, Role::parameter, false), Catch::VectorContains(norm));
   CHECK_THAT(ops_after({2, 3}, Role::constant, true), Catch::VectorContains(norm));
-  CHECK_THAT(ops_after({2, 4, 3}, Role::constant, false), Catch::VectorContains(norm));  // channels are axis 1, columns axis 2
+  CHECK_THAT(ops_after({2, 4, 3}, Role::constant, false),
+             Catch::VectorContains(norm));  // channels are axis 1, columns axis 2
 }
 
 TEST_CASE("a ReLU moves behind max pooling, a clamp from above does not") {

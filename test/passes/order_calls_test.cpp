@@ -35,8 +35,10 @@ std::size_t position(const Program& program, const std::string& node) {
 TEST_CASE("a piece of a Concat may be read before the next piece is written") {
   GraphBuilder b;
   const ValueId x = b.input("x", {1, 8});
-  ValueId grown = b.node("Sigmoid", {x});  // as DenseNet: each layer reads all before it and is appended to them
-  for (int layer = 0; layer < 3; ++layer) grown = b.node("Concat", {grown, b.node("Tanh", {grown})}, {{"axis", std::int64_t{1}}});
+  ValueId grown =
+      b.node("Sigmoid", {x});  // as DenseNet: each layer reads all before it and is appended to them
+  for (int layer = 0; layer < 3; ++layer)
+    grown = b.node("Concat", {grown, b.node("Tanh", {grown})}, {{"axis", std::int64_t{1}}});
   b.output(grown);
   const Program program = ordered(b.graph, 1000);
   CHECK(position(program, "Sigmoid0") < position(program, "Tanh1"));
