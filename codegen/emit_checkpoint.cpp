@@ -28,6 +28,29 @@ std::int64_t tensor_bytes(const Program& program, const EmitOptions& options) {
   return bytes;
 }
 
+/// Tensors that lie one behind the other in the checkpoint and in memory: copied at once.
+struct CopyRun {
+  std::int64_t memory, file, bytes;  // offsets in persistent_ and in the checkpoint
+  std::string names;
+};
+
+std::vector<CopyRun> copy_runs(const Program& program, const EmitOptions& options) {
+  std::vector<CopyRun> runs;
+  std::int64_t at = frame_bytes - 4;
+  for (const Buffer* buffer : checkpoint_buffers(program, options)) {
+    const std::int64_t bytes = byte_count(buffer->type);
+    if (!runs.empty() && runs.back().memory + runs.back().bytes == buffer->offset) {
+      CopyRun& run = runs.back();
+      run.bytes += bytes;
+      run.names = run.names.substr(0, run.names.find(" to ")) + " to '" + buffer->name + "'";
+    } else {
+      runs.push_back({buffer->offset, at, bytes, "'" + buffer->name + "'"});
+    }
+    at += bytes;
+  }
+  return runs;
+}
+
 /// Name and parameters of a C wrapper, and the call behind it.
 struct Wrapper {
   std::string result, name, parameters, call;
@@ -92,12 +115,9 @@ std::int64_t checkpoint_bytes(const Program& program, const EmitOptions& options
 std::string emit_checkpoint(const EmitContext& context) {
   const std::int64_t tensors = tensor_bytes(context.program, context.options), whole = tensors + frame_bytes;
   std::string save, load;
-  std::int64_t at = frame_bytes - 4;
-  for (const Buffer* buffer : checkpoint_buffers(context.program, context.options)) {
-    const std::int64_t bytes = byte_count(buffer->type);
-    save += fmt::format("  copy_bytes(out + {}, persistent_ + {}, {});  {}\n", at, buffer->offset, bytes, comment("'" + buffer->name + "'"));
-    load += fmt::format("  copy_bytes(persistent_ + {}, in + {}, {});\n", buffer->offset, at, bytes);
-    at += bytes;
+  for (const CopyRun& run : copy_runs(context.program, context.options)) {
+    save += fmt::format("  copy_bytes(out + {}, persistent_ + {}, {});  {}\n", run.file, run.memory, run.bytes, comment(run.names));
+    load += fmt::format("  copy_bytes(persistent_ + {}, in + {}, {});\n", run.memory, run.file, run.bytes);
   }
   if (has_entry(context, Entry::accumulate)) {
     for (const Buffer& buffer : context.program.buffers)  // sums of gradients belong to the old weights
