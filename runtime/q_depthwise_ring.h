@@ -39,7 +39,7 @@ constexpr int q_depthwise_ring_lead(const QDepthwiseConv2dShape& s) {
   int lead = -s.batch * s.in_h * s.in_w * s.channels;
   const int rows = q_depthwise_ring_rows(s);
   for (int image = 0; image < s.batch; ++image) {
-    for (int t = 0; t * rows < s.out_h; ++t) {
+    for (int t = 0; t < (s.out_h + rows - 1) / rows; ++t) {
       const int row = t == 0 ? 0 : max_of(0, 2 * (t + 1) - s.pad_top);
       const int written = (image * s.out_h + t * rows) * s.out_w * s.channels;
       const int read = (image * s.in_h + row) * s.in_w * s.channels;
