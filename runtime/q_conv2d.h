@@ -299,7 +299,7 @@ TINYTC_INLINE void q_conv2d_channels(const QConv2dShape& s, const std::uint32_t*
   if (channels >= 4 && count >= 2 && scale.shift == nullptr && out.lo == -128 && out.hi == 127) {
     q_bytes_2x4(QBlockArguments{words, words + 2 * count, q_skip_2x4(count), w, bias + o,
                                 scale.multiplier + o, out.zero_point, y0 + o, y0 + o + channels / 4 * 4,
-                                static_cast<int>(y1 - y0)});
+                                static_cast<int>(y1 - y0), 256 * out.zero_point + 128});
     first = channels / 4 * 4;
   }
 #endif
