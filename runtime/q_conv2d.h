@@ -179,9 +179,10 @@ TINYTC_INLINE void q_conv2d_edge(const QConv2dShape& s, const std::int8_t* from,
     q_fill_run(s.x_zero_point, elements - last, 2, words + last);
     return;
   }
-  for (int k = 0; k < elements; ++k) {
-    bytes[k] = k >= first && k < last ? from[k] : static_cast<std::int8_t>(s.x_zero_point);
-  }
+  const std::int8_t zero = static_cast<std::int8_t>(s.x_zero_point);
+  for (int k = 0; k < first; ++k) bytes[k] = zero;
+  for (int k = first; k < last; ++k) bytes[k] = from[k];
+  for (int k = last; k < elements; ++k) bytes[k] = zero;
   q_widen_run(bytes, elements, 2, words);
 }
 

@@ -160,14 +160,17 @@ TINYTC_NOINLINE inline void q_bytes_2x4(const QBlockArguments& arguments) {
   register const QBlockArguments* at asm("r0") = &arguments;
   asm volatile(TINYTC_Q_FRAME
       "2:\n"
-      "ldr r5, [sp, #16]\n"
+      "ldr lr, [sp, #16]\n"
       "ldr r0, [sp]\n"
-      "ldm r5!, {r7, r8, r9, r10}\n"
-      "str r5, [sp, #16]\n"
+      "ldr r7, [lr], #4\n"
+      "ldr r8, [lr], #4\n"
+      "ldr r9, [lr], #4\n"
+      "ldr r10, [lr], #4\n"
       "ldr r2, [r0], #4\n"
       "ldr r3, [r0], #4\n"
       "ldr r4, [r1], #4\n"
       "ldr r5, [r1], #4\n"
+      "str lr, [sp, #16]\n"
       "add r6, r7, r8, lsl #8\n"
       "add r8, r9, r10, lsl #8\n"
       "smlad r10, r3, r4, r6\n"
@@ -183,7 +186,8 @@ TINYTC_NOINLINE inline void q_bytes_2x4(const QBlockArguments& arguments) {
       "ldr r2, [sp, #20]\n"
       "ldr r5, [sp, #24]\n"
       "ldr r0, [sp, #40]\n"
-      "ldm r2!, {r3, r4}\n" TINYTC_Q_FINISH_PAIR("r7", "r6", "r3", "r4")
+      "ldr r3, [r2], #4\n"
+      "ldr r4, [r2], #4\n" TINYTC_Q_FINISH_PAIR("r7", "r6", "r3", "r4")
       TINYTC_Q_FINISH_PAIR("r11", "r10", "r3", "r4")
       "ldm r2!, {r3, r4}\n"
       "str r2, [sp, #20]\n" TINYTC_Q_FINISH_PAIR("r9", "r8", "r3", "r4")
@@ -222,7 +226,8 @@ TINYTC_NOINLINE inline void q_bytes_1x8(const QBlockArguments& arguments) {
       "ldr r2, [sp, #20]\n"
       "ldr r5, [sp, #24]\n"
       "ldr r0, [sp, #40]\n"
-      "ldm r2!, {r3, r4}\n" TINYTC_Q_FINISH_PAIR("r7", "r6", "r3", "r4")
+      "ldr r3, [r2], #4\n"
+      "ldr r4, [r2], #4\n" TINYTC_Q_FINISH_PAIR("r7", "r6", "r3", "r4")
       "ldm r2!, {r3, r4}\n" TINYTC_Q_FINISH_PAIR("r9", "r8", "r3", "r4")
       "ldm r2!, {r3, r4}\n" TINYTC_Q_FINISH_PAIR("r11", "r10", "r3", "r4")
       "ldm r2!, {r3, r4}\n" TINYTC_Q_FINISH_PAIR("lr", "r12", "r3", "r4")
