@@ -255,8 +255,8 @@ TINYTC_NOINLINE inline void q_bytes_1x8(const QBlockArguments& arguments) {
 /// q_block_2x4 in assembly.
 TINYTC_NOINLINE inline void q_sums_2x4(int words, const std::uint32_t* x, const std::uint32_t* w,
                                        const std::int32_t* bias, std::int32_t* sum) {
-  const QBlockArguments arguments{x, x + 2 * words, q_skip(words, 8, 56), w, bias, sum, 0, nullptr, nullptr,
-                                  0};
+  const QBlockArguments arguments{
+      x, x + 2 * words, q_skip(words, 8, 56), w, bias, sum, 0, nullptr, nullptr, 0, 0};
   register const QBlockArguments* at asm("r0") = &arguments;
   asm volatile(TINYTC_Q_ENTER
                "ldr r5, [r0, #16]\n"
