@@ -10,20 +10,13 @@ namespace tinytc {
 struct CallWriter::Function {
   std::vector<std::string> parameters;  // "const float* p0"
   std::vector<std::string> arguments;   // the expressions for them at this call
-  std::string constants;                // shape constants, one statement each
+  std::string constants;                // shapes, one statement each
   int shapes = 0;
+  const std::vector<bool>* differing = nullptr;  // numbers of the shapes that are parameters; null: none
+  std::size_t numbers = 0;                       // of the shapes so far
 };
 
 namespace {
-
-std::string shape_constant(const std::string& name, const Argument& shape) {
-  std::string text = fmt::format("  constexpr {} {}{{\n", shape.text, name);
-  for (const auto& [field, numbers] : shape.fields) {
-    const std::string value = numbers.size() == 1 ? fmt::format("{}", numbers[0]) : fmt::format("{{{}}}", fmt::join(numbers, ", "));
-    text += fmt::format("      {},  // {}\n", value, field);
-  }
-  return text + "  };\n";
-}
 
 /// "conv2d" of "tinytc::conv2d<float, Relu<float>>".
 std::string base_name(const std::string& kernel) { return kernel.substr(0, kernel.find('<')); }
@@ -71,6 +64,32 @@ std::string CallWriter::parameter(const Argument& argument, Function& function) 
   return name;
 }
 
+/// Declares the shape in the function's body; the numbers that differ between the calls of a shared function become its parameters.
+std::string CallWriter::shape_text(const Argument& shape, Function& function) {
+  const std::string name = function.shapes == 0 ? "shape" : fmt::format("shape{}", function.shapes + 1);
+  ++function.shapes;
+  bool is_constant = true;
+  std::string text;
+  for (const auto& [field, numbers] : shape.fields) {
+    std::vector<std::string> values;
+    for (std::size_t i = 0; i < numbers.size(); ++i) {
+      const bool differs = function.differing != nullptr && (*function.differing)[function.numbers++];
+      std::string value = std::to_string(numbers[i]);
+      if (differs) {
+        is_constant = false;
+        function.arguments.push_back(std::move(value));
+        value = numbers.size() == 1 ? fmt::format("{}_{}", name, field) : fmt::format("{}_{}_{}", name, field, i);
+        function.parameters.push_back("int " + value);
+      }
+      values.push_back(std::move(value));
+    }
+    const std::string list = fmt::format("{}", fmt::join(values, ", "));
+    text += fmt::format("      {},  // {}\n", numbers.size() == 1 ? list : "{" + list + "}", field);
+  }
+  function.constants += fmt::format("  {} {} {}{{\n{}  }};\n", is_constant ? "constexpr" : "const", shape.text, name, text);
+  return name;
+}
+
 std::string CallWriter::argument_text(const Argument& argument, Function& function) {
   using Kind = Argument::Kind;
   switch (argument.kind) {
@@ -80,12 +99,7 @@ std::string CallWriter::argument_text(const Argument& argument, Function& functi
     case Kind::element: return parameter(argument, function);
     case Kind::null: return fmt::format("static_cast<{}*>(nullptr)", argument.text);
     case Kind::literal: return argument.text;
-    case Kind::shape: {
-      const std::string name = function.shapes == 0 ? "shape" : fmt::format("shape{}", function.shapes + 1);
-      ++function.shapes;
-      function.constants += shape_constant(name, argument);
-      return name;
-    }
+    case Kind::shape: return shape_text(argument, function);
     case Kind::object:
     case Kind::call: {
       std::vector<std::string> parts;
@@ -99,6 +113,7 @@ std::string CallWriter::argument_text(const Argument& argument, Function& functi
 
 std::string CallWriter::statement(const KernelCall& call) {
   Function function;
+  function.differing = sharing_.differing(call);
   std::vector<std::string> arguments;
   for (const Argument& argument : call.arguments) arguments.push_back(argument_text(argument, function));
   headers_[call.header] += 1;
@@ -109,7 +124,8 @@ std::string CallWriter::statement(const KernelCall& call) {
   if (it == name_of_body_.end()) {
     it = name_of_body_.emplace(key, identifiers_.make("call_", base_name(call.kernel))).first;
     std::string head = describe(call.location) + ": " + call.comment;
-    if (call.traits.macs > 0) head += fmt::format(", {} multiply-accumulates", with_commas(call.traits.macs));
+    if (function.differing != nullptr) head += "; also for other shapes";
+    else if (call.traits.macs > 0) head += fmt::format(", {} multiply-accumulates", with_commas(call.traits.macs));
     functions_ += fmt::format("{}\nTINYTC_NOINLINE void {}{}\n", comment(head), it->second, body);
   }
   call_names_.push_back(it->second);

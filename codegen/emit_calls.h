@@ -3,20 +3,20 @@
 
 #include <map>
 
+#include "codegen/shared_shapes.h"
 #include "codegen/source_text.h"
-#include "compiler/program.h"
 
 namespace tinytc {
 
-/// Writes functions for kernel calls. Two calls that differ only in the buffers they are given share a function; with `share_shapes`,
-/// also calls that differ in their shapes, which then are passed as data.
+/// Writes functions for kernel calls. Two calls that differ only in the buffers they are given share a function; so do calls with
+/// `shares_code` that differ also in their shapes: the fields that differ become parameters, the others stay constants in the body.
 class CallWriter {
  public:
   enum class Tables {
     named,   // constants are arrays of the emitted source
     passed,  // constants are reached through `tables_`, an array of pointers in the order of table_buffers()
   };
-  CallWriter(const Program& program, Tables tables) : program_(program), tables_(tables) {}
+  CallWriter(const Program& program, Tables tables) : program_(program), tables_(tables), sharing_(program) {}
 
   /// The statement (without indentation and newline) that performs the call inside an entry point, where `arena_` and `persistent_` name
   /// the two blocks of memory. Writes the function that it needs, if no earlier call did.
@@ -40,12 +40,14 @@ class CallWriter {
 
  private:
   struct Function;
+  std::string shape_text(const Argument& argument, Function& function);
   std::string argument_text(const Argument& argument, Function& function);
   std::string parameter(const Argument& argument, Function& function);
   std::string table_name(BufferId root);
 
   const Program& program_;
   const Tables tables_;
+  const SharedShapes sharing_;
   Identifiers identifiers_;
   std::map<std::string, std::string> name_of_body_;  // function text -> its name
   std::map<BufferId, std::string> table_names_;

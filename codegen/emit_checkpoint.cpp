@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include "codegen/emit_model.h"
+#include "passes/add_update.h"
 
 namespace tinytc {
 
@@ -27,6 +28,29 @@ std::int64_t tensor_bytes(const Program& program, const EmitOptions& options) {
   return bytes;
 }
 
+/// Tensors that lie one behind the other in the checkpoint and in memory: copied at once.
+struct CopyRun {
+  std::int64_t memory, file, bytes;  // offsets in persistent_ and in the checkpoint
+  std::string names;
+};
+
+std::vector<CopyRun> copy_runs(const Program& program, const EmitOptions& options) {
+  std::vector<CopyRun> runs;
+  std::int64_t at = frame_bytes - 4;
+  for (const Buffer* buffer : checkpoint_buffers(program, options)) {
+    const std::int64_t bytes = byte_count(buffer->type);
+    if (!runs.empty() && runs.back().memory + runs.back().bytes == buffer->offset) {
+      CopyRun& run = runs.back();
+      run.bytes += bytes;
+      run.names = run.names.substr(0, run.names.find(" to ")) + " to '" + buffer->name + "'";
+    } else {
+      runs.push_back({buffer->offset, at, bytes, "'" + buffer->name + "'"});
+    }
+    at += bytes;
+  }
+  return runs;
+}
+
 /// Name and parameters of a C wrapper, and the call behind it.
 struct Wrapper {
   std::string result, name, parameters, call;
@@ -49,7 +73,7 @@ std::string without_std(std::string text) {
 }
 
 std::vector<Wrapper> wrappers(const EmitContext& context) {
-  std::vector<Wrapper> list{{"void", "init", "", "init()"}, {"void", "predict", "", "predict()"}};
+  std::vector<Wrapper> list{{"void", "init", "", "init()"}, {"void", "reset", "", "reset()"}, {"void", "predict", "", "predict()"}};
   const Ports& ports = context.ports.at(Entry::predict);
   for (const PortText& port : ports.inputs) {
     const std::string name = accessor_name("input", ports.inputs, port);
@@ -91,16 +115,13 @@ std::int64_t checkpoint_bytes(const Program& program, const EmitOptions& options
 std::string emit_checkpoint(const EmitContext& context) {
   const std::int64_t tensors = tensor_bytes(context.program, context.options), whole = tensors + frame_bytes;
   std::string save, load;
-  std::int64_t at = frame_bytes - 4;
-  for (const Buffer* buffer : checkpoint_buffers(context.program, context.options)) {
-    const std::int64_t bytes = byte_count(buffer->type);
-    save += fmt::format("  copy_bytes(out + {}, persistent_ + {}, {});  {}\n", at, buffer->offset, bytes, comment("'" + buffer->name + "'"));
-    load += fmt::format("  copy_bytes(persistent_ + {}, in + {}, {});\n", buffer->offset, at, bytes);
-    at += bytes;
+  for (const CopyRun& run : copy_runs(context.program, context.options)) {
+    save += fmt::format("  copy_bytes(out + {}, persistent_ + {}, {});  {}\n", run.file, run.memory, run.bytes, comment(run.names));
+    load += fmt::format("  copy_bytes(persistent_ + {}, in + {}, {});\n", run.memory, run.file, run.bytes);
   }
   if (has_entry(context, Entry::accumulate)) {
     for (const Buffer& buffer : context.program.buffers)  // sums of gradients belong to the old weights
-      if (buffer.storage == Storage::persistent && buffer.parent == no_buffer && buffer.name.starts_with("gradient_"))
+      if (buffer.storage == Storage::persistent && buffer.parent == no_buffer && buffer.role == Role::state && is_accumulated(buffer.name))
         load += fmt::format("  __builtin_memset(persistent_ + {}, 0, {});\n", buffer.offset, byte_count(buffer.type));
     load += "  accumulated_ = 0;\n";
   }
@@ -138,6 +159,17 @@ std::string emit_self_test(const EmitContext& context) {
   return text + "  init();\n  return same;\n}\n\n";
 }
 
+/// What C code needs of Info, as an enumeration: array sizes.
+std::string c_sizes(const EmitContext& context) {
+  const Ports& ports = context.ports.at(Entry::predict);
+  std::string text;
+  for (const auto& [kind, list] : {std::pair{"input", &ports.inputs}, std::pair{"output", &ports.outputs}})
+    for (const PortText& port : *list)
+      text += fmt::format("  {}_{}_elements = {},\n", context.options.name, accessor_name(kind, *list, port), port.elements);
+  return fmt::format("enum {{\n{}  {}_checkpoint_bytes = {}\n}};\n", text, context.options.name,
+                     checkpoint_bytes(context.program, context.options));
+}
+
 std::string c_declarations(const EmitContext& context) {
   const std::string& name = context.options.name;
   std::int64_t bytes = context.program.arena_bytes + context.program.persistent_bytes;
@@ -148,8 +180,9 @@ std::string c_declarations(const EmitContext& context) {
       "// returns is 0 for success, else the position of the problem in the list bad_magic, wrong_model, wrong_version, crc_mismatch,\n"
       "// truncated, bad_argument, from 1.\n"
       "#include <stddef.h>\n#include <stdint.h>\n#ifdef __cplusplus\nextern \"C\" {{\n#endif\n"
-      "typedef union {{\n  unsigned char opaque[{1}];\n  double alignment;\n  int64_t alignment64;\n}} {0}_model;\n",
+      "typedef struct {{\n  __attribute__((aligned(8))) unsigned char opaque[{1}];\n}} {0}_model;\n",
       name, bytes);
+  text += c_sizes(context);
   for (const Wrapper& wrapper : wrappers(context)) text += without_std(signature(context, wrapper)) + ";\n";
   return text + "#ifdef __cplusplus\n}  // extern \"C\"\n#endif\n";
 }

@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include "codegen/emit_model.h"
 #include "compiler/literal.h"
 
@@ -78,6 +80,13 @@ std::string accessors(const EmitContext& context) {
   return text;
 }
 
+/// Whether a caller may pass what input() gives: one argument is moved as a whole, but the first of several may land on the second.
+std::string own_region_text(const Ports& ports) {
+  const auto pointers = static_cast<std::size_t>(std::count_if(ports.labels.begin(), ports.labels.end(), [](const PortText& p) { return !p.by_value; }));
+  return ports.inputs.size() + pointers == 1 ? "The input may be the model's own region, input()."
+                                             : "The arguments must not be the model's own regions.";
+}
+
 std::string training_methods(const EmitContext& context) {
   std::string text;
   const bool has_loss = has_entry(context, Entry::evaluate);
@@ -85,11 +94,11 @@ std::string training_methods(const EmitContext& context) {
     text += fmt::format("  /// The loss, without learning.\n  float evaluate({}) noexcept;\n", parameters_of(context, Entry::evaluate));
   if (has_entry(context, Entry::train_step))
     text += fmt::format(
-        "  /// One step of training on one {}: forward, backward, update. Returns the loss before the update. Inputs may be the\n"
-        "  /// model's own input regions. A label out of range, a non-finite input or learning rate: nothing changes, NaN comes back.\n"
-        "  /// A non-finite loss comes back before anything is learned from it.\n"
+        "  /// One step of training on one example or batch: forward, backward, update. Returns the loss before the update. {}\n"
+        "  /// A label out of range, a non-finite input or learning rate: nothing changes, NaN comes back. A non-finite loss comes back\n"
+        "  /// before anything is learned from it.\n"
         "  float train_step({}) noexcept;\n",
-        "example or batch", parameters_of(context, Entry::train_step));
+        own_region_text(context.ports.at(Entry::train_step)), parameters_of(context, Entry::train_step));
   if (has_entry(context, Entry::accumulate))
     text += fmt::format(
         "  /// Adds the gradients of one example to the sums that apply() uses; returns its loss. The same checks as train_step().\n"

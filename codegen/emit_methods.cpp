@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <map>
 
 #include "codegen/emit_model.h"
 
@@ -111,20 +112,31 @@ std::string predict_methods(const EmitContext& context) {
   return text + "}\n\n";
 }
 
-/// init(): initial values of all persistent buffers, all-zero ones cleared.
+bool is_zero(const Buffer& buffer) {
+  return std::all_of(buffer.data.begin(), buffer.data.end(), [](std::byte b) { return b == std::byte{0}; });
+}
+
+/// init(): initial values of all persistent buffers. Zeros that lie side by side are cleared at once.
 std::string init_method(const EmitContext& context) {
-  std::string text = "void Model::init() noexcept {\n";
   const Program& program = context.program;
+  std::string copies;
+  std::map<std::int64_t, std::int64_t> zeros;  // offset -> bytes
   for (std::size_t i = 0; i < program.buffers.size(); ++i) {
     const Buffer& buffer = program.buffers[i];
     if (buffer.storage != Storage::persistent || buffer.parent != no_buffer) continue;
-    const std::string to = fmt::format("persistent_ + {}", buffer.offset);
-    const bool is_zero = std::all_of(buffer.data.begin(), buffer.data.end(), [](std::byte b) { return b == std::byte{0}; });
-    text += is_zero ? fmt::format("  __builtin_memset({}, 0, {});\n", to, buffer.data.size())
-                    : fmt::format("  copy_bytes({}, {}, {});\n", to, context.calls.initial_table(static_cast<BufferId>(i)), buffer.data.size());
+    const auto bytes = static_cast<std::int64_t>(buffer.data.size());
+    if (is_zero(buffer)) zeros[buffer.offset] = bytes;
+    else copies += fmt::format("  copy_bytes(persistent_ + {}, {}, {});\n", buffer.offset, context.calls.initial_table(static_cast<BufferId>(i)), bytes);
   }
-  if (has_entry(context, Entry::accumulate)) text += "  accumulated_ = 0;\n";
-  return text + "}\n\n";
+  std::string clears;
+  for (auto it = zeros.begin(); it != zeros.end();) {
+    const std::int64_t begin = it->first;
+    std::int64_t end = begin;
+    for (; it != zeros.end() && it->first == end; ++it) end += it->second;
+    clears += fmt::format("  __builtin_memset(persistent_ + {}, 0, {});\n", begin, end - begin);
+  }
+  const char* const count = has_entry(context, Entry::accumulate) ? "  accumulated_ = 0;\n" : "";
+  return "void Model::init() noexcept {\n" + copies + clears + count + "}\n\n";
 }
 
 /// randomize(): factory values, then uniform draws for the weights with a bound.

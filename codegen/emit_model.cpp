@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 
-#include <set>
+#include <algorithm>
 
 #include "codegen/slice.h"
 
@@ -12,48 +12,57 @@ namespace tinytc {
 
 namespace {
 
-Ports make_ports(const Program& program, Entry entry, const std::map<BufferId, std::string>& names) {
-  const Interface& interface = program.interfaces.at(entry);
-  const auto port = [&](BufferId id) {
-    const TensorType& type = program.buffer(id).type;
-    return PortText{names.at(id), std::string(cpp_type_of(type.dtype)), element_count(type.shape), id};
+/// Makes the identifiers of arguments and results. The same value of another entry point keeps its name; a result that is an argument or
+/// another result too gets a second one.
+class PortNames {
+ public:
+  PortNames() {
+    for (const char* word : taken) identifiers_.make(word, "");
+  }
+  void enter() { seen_.clear(); }  // the next entry point
+
+  std::string name(const std::string& kind, const std::string& value) {
+    const std::string key = fmt::format("{} {} {}", kind, ++seen_[kind + value], value);
+    const auto [it, is_new] = name_of_.emplace(key, "");
+    if (!is_new) return it->second;
+    const bool stands = is_identifier(value) && !value.starts_with("call_") && !value.starts_with("w_") &&
+                        std::find(std::begin(taken), std::end(taken), value) == std::end(taken);
+    const std::string base = stands ? value : "x_" + value;
+    return it->second = identifiers_.make(base.substr(0, 1), base.substr(1));
+  }
+
+ private:
+  // Other parameters of the methods, and functions that their bodies call.
+  static constexpr const char* taken[] = {"learning_rate", "loss", "seed", "out", "in", "capacity", "size", "model", "at", "copy_bytes",
+                                          "is_finite", "all_finite", "labels_in_range", "predict"};
+  Identifiers identifiers_;
+  std::map<std::string, std::string> name_of_;
+  std::map<std::string, int> seen_;
+};
+
+Ports make_ports(const Program& program, const Interface& interface, PortNames& names) {
+  const auto port = [&](const char* kind, BufferId id) {
+    const Buffer& buffer = program.buffer(id);
+    return PortText{names.name(kind, buffer.name), std::string(cpp_type_of(buffer.type.dtype)), element_count(buffer.type.shape), id};
   };
+  names.enter();
   Ports ports;
-  for (BufferId id : interface.inputs) ports.inputs.push_back(port(id));
-  for (BufferId id : interface.outputs) ports.outputs.push_back(port(id));
+  for (BufferId id : interface.inputs) ports.inputs.push_back(port("argument", id));
   for (std::size_t i = 0; i < interface.labels.size(); ++i) {
-    PortText label = port(interface.labels[i]);
+    PortText label = port("argument", interface.labels[i]);
     label.classes = interface.label_classes[i];
     label.ignored = interface.label_ignored[i];
     label.by_value = label.classes > 0 && label.elements == 1;
     ports.labels.push_back(label);
   }
+  for (BufferId id : interface.outputs) ports.outputs.push_back(port("result", id));
   return ports;
 }
 
-/// Identifiers of all arguments: equal values of different entry points get equal names.
 std::map<Entry, Ports> name_ports(const Program& program) {
-  static const std::set<std::string> taken{"learning_rate", "loss", "seed", "out", "in", "capacity", "size", "model"};
-  std::map<std::string, std::string> name_of_value;
-  Identifiers identifiers;
-  for (const std::string& word : taken) identifiers.make(word, "");
+  PortNames names;
   std::map<Entry, Ports> ports;
-  for (const auto& [entry, interface] : program.interfaces) {
-    std::map<BufferId, std::string> names;
-    for (const auto* list : {&interface.inputs, &interface.labels, &interface.outputs})
-      for (BufferId id : *list) {
-        const std::string& value = program.buffer(id).name;
-        const auto it = name_of_value.find(value);
-        if (it != name_of_value.end()) {
-          names[id] = it->second;
-          continue;
-        }
-        std::string name = value;
-        if (!is_identifier(name) || taken.count(name) != 0) name = "x_" + name;
-        names[id] = name_of_value[value] = identifiers.make(name.substr(0, 1), name.substr(1));
-      }
-    ports[entry] = make_ports(program, entry, names);
-  }
+  for (const auto& [entry, interface] : program.interfaces) ports[entry] = make_ports(program, interface, names);
   return ports;
 }
 

@@ -6,7 +6,6 @@
 
 #include <cstring>
 
-
 #include "codegen/emit_calls.h"
 #include "codegen/jit.h"
 #include "compiler/lower.h"
@@ -42,6 +41,15 @@ std::string source_of(const Program& program, CallWriter& writer) {
          body + "}\n";
 }
 
+Program program_of(const Graph& graph) {
+  Graph laid_out = graph;
+  choose_layout(laid_out);
+  Program program;
+  lower(laid_out, Entry::run, program);
+  plan_memory(program, planning_effort);
+  return program;
+}
+
 }  // namespace
 
 struct HostModel::State {
@@ -50,11 +58,7 @@ struct HostModel::State {
   Block arena{0}, persistent{0};
   std::unique_ptr<CompiledProgram> code;
 
-  explicit State(const Graph& graph, int optimisation) {
-    Graph laid_out = graph;
-    choose_layout(laid_out);
-    lower(laid_out, Entry::run, program);
-    plan_memory(program, planning_effort);
+  State(Program planned, int optimisation) : program(std::move(planned)) {
     arena = Block(program.arena_bytes);
     persistent = Block(program.persistent_bytes);
     for (const Buffer& buffer : program.buffers)
@@ -86,7 +90,8 @@ struct HostModel::State {
   }
 };
 
-HostModel::HostModel(const Graph& graph, int optimisation) : state_(std::make_unique<State>(graph, optimisation)) {}
+HostModel::HostModel(const Graph& graph, int optimisation) : HostModel(program_of(graph), optimisation) {}
+HostModel::HostModel(Program program, int optimisation) : state_(std::make_unique<State>(std::move(program), optimisation)) {}
 HostModel::~HostModel() = default;
 HostModel::HostModel(HostModel&&) noexcept = default;
 

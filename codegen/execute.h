@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "compiler/graph.h"
+#include "compiler/program.h"
 
 namespace tinytc {
 
@@ -14,6 +14,8 @@ class HostModel {
  public:
   /// `optimisation`: as for CompiledProgram; 0 suits one run over little data.
   explicit HostModel(const Graph& graph, int optimisation = 0);
+  /// The same for a planned program with the entry point `run`.
+  explicit HostModel(Program program, int optimisation = 0);
   ~HostModel();
   HostModel(HostModel&&) noexcept;
 

@@ -22,7 +22,11 @@ constexpr std::array keywords{
     "public",    "register",  "reinterpret_cast", "requires", "return", "short",    "signed",   "sizeof",    "static",    "static_assert",
     "static_cast", "struct",  "switch",   "template",     "this",      "thread_local", "throw", "true",      "try",       "typedef",
     "typeid",    "typename",  "union",    "unsigned",     "using",     "virtual",   "void",     "volatile",  "wchar_t",   "while",
-    "xor",       "xor_eq",    "std",      "tinytc",       "linux",     "unix",      "main",     "restrict"};
+    "xor",       "xor_eq",    "std",      "tinytc",       "linux",     "unix",      "main",     "restrict", "typeof",   "NULL"};
+
+bool is_keyword(const std::string& name) {
+  return std::find_if(keywords.begin(), keywords.end(), [&](const char* word) { return name == word; }) != keywords.end();
+}
 
 bool is_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
 
@@ -74,8 +78,11 @@ std::string Identifiers::make(const std::string& prefix, const std::string& name
     else if (!is_word(c) && word.back() != '_') word += '_';
   }
   while (word.back() == '_' && word.size() > 1) word.pop_back();
-  std::string unique = word;
-  for (int i = 2; !used_.insert(unique).second; ++i) unique = fmt::format("{}_n{}", word, i);
+  if (is_keyword(word)) word += "_value";
+  if (used_.emplace(word, 1).second) return word;
+  std::string unique;
+  do unique = fmt::format("{}_n{}", word, ++used_[word]);
+  while (!used_.emplace(unique, 1).second);
   return unique;
 }
 
@@ -83,7 +90,7 @@ bool is_identifier(const std::string& name) {
   if (name.empty() || std::isalpha(static_cast<unsigned char>(name[0])) == 0 || !std::all_of(name.begin(), name.end(), is_word))
     return false;
   if (name.find("__") != std::string::npos || name.size() > 64) return false;
-  return std::find_if(keywords.begin(), keywords.end(), [&](const char* word) { return name == word; }) == keywords.end();
+  return !is_keyword(name);
 }
 
 std::string comment(const std::string& text) { return "// " + printable(text, 400) + (text.ends_with('\\') ? " " : ""); }

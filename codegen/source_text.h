@@ -1,7 +1,7 @@
 // Pieces of C++ text: identifiers from any model name, comments that cannot be escaped from, tables of numbers.
 #pragma once
 
-#include <set>
+#include <map>
 #include <string>
 
 #include "compiler/literal.h"
@@ -9,13 +9,13 @@
 namespace tinytc {
 
 /// Makes identifiers that are unique among those it made: letters, digits and underscores of `name` behind `prefix`, at most 40 of them,
-/// with a number where two would be equal. The prefix keeps keywords and reserved names away, so it must not be empty or reserved.
+/// with a number where two would be equal, and never a keyword. The prefix keeps reserved names away, so it must not be empty or reserved.
 class Identifiers {
  public:
   std::string make(const std::string& prefix, const std::string& name);
 
  private:
-  std::set<std::string> used_;
+  std::map<std::string, int> used_;  // the largest number behind each word so far
 };
 
 /// Whether `name` can be a namespace and file name: a letter, then letters, digits and underscores, no keyword, no double underscore.

@@ -28,15 +28,21 @@ class Fnv {
       add(value.type.quantization->zero_points.data(), value.type.quantization->zero_points.size() * sizeof(std::int32_t));
     }
   }
+  void add(double number) { add(&number, sizeof number); }
+  template <typename T>
+  void add(const std::vector<T>& list) {
+    add(static_cast<std::int64_t>(list.size()));
+    for (const T& entry : list) add(entry);
+  }
+  void add(const Attribute& attribute) {
+    add(static_cast<std::int64_t>(attribute.index()));
+    std::visit([this](const auto& value) { add(value); }, attribute);
+  }
   std::uint64_t value() const { return hash_; }
 
  private:
   std::uint64_t hash_ = 0xCBF29CE484222325ULL;
 };
-
-bool starts_with_any(const std::string& name, std::initializer_list<const char*> prefixes) {
-  return std::any_of(prefixes.begin(), prefixes.end(), [&](const char* prefix) { return name.starts_with(prefix); });
-}
 
 }  // namespace
 
@@ -48,9 +54,15 @@ std::uint64_t hash_of(const Graph& graph) {
   }
   for (const Node& node : graph.nodes) {
     fnv.add(node.op->name);
+    for (const auto& [name, attribute] : node.attributes.all()) {
+      fnv.add(name);
+      fnv.add(attribute);
+    }
     for (ValueId id : node.inputs) fnv.add(std::int64_t{id});
     for (ValueId id : node.outputs) fnv.add(std::int64_t{id});
   }
+  for (const std::vector<ValueId>* list : {&graph.inputs, &graph.outputs})
+    for (ValueId id : *list) fnv.add(std::int64_t{id});
   return fnv.value();
 }
 
@@ -68,7 +80,7 @@ CheckpointFacts checkpoint_facts(const Graph& model, const std::vector<const Gra
   std::vector<std::string> states;
   for (const Graph* graph : training)
     for (const Value& value : graph->values)
-      if (value.role == Role::state && !starts_with_any(value.name, {"gradient_"})) states.push_back(value.name);
+      if (value.role == Role::state && !is_accumulated(value.name)) states.push_back(value.name);
   std::sort(states.begin(), states.end());
   states.erase(std::unique(states.begin(), states.end()), states.end());
   for (const std::string& name : states) fnv.add(name);

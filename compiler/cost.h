@@ -13,6 +13,12 @@ namespace tinytc {
 /// Cycles of one call on a Cortex-M4F whose memories have no wait states. At least 1.
 double m4f_cycles(const Program& program, const KernelCall& call);
 
+/// Cycles that the call takes longer in a function that gets its shape as data.
+double shared_extra_cycles(const Program& program, const KernelCall& call);
+
+/// Cycles of an entry point beside its kernels: a training call looks at every input for NaN and infinity and copies it.
+double m4f_entry_cycles(const Program& program, Entry entry);
+
 /// What a cycle of the Cortex-M4F model takes on this target's core, and where the figure comes from. Nothing for cores that
 /// nobody has a figure for.
 struct CoreFactor {

@@ -288,6 +288,14 @@ void add_graph_node(Builder& builder, const FlatNode& flat) {
   builder.graph.nodes.push_back(std::move(node));
 }
 
+/// An output that an Identity names takes that name, unless another that the user sees stands in its way.
+void add_output(Builder& builder, ValueId id, const std::string& name) {
+  std::vector<ValueId>& outputs = builder.graph.outputs;
+  Value& value = builder.graph.value(id);
+  if (value.role == Role::computed && std::find(outputs.begin(), outputs.end(), id) == outputs.end()) value.name = name;
+  outputs.push_back(id);
+}
+
 /// Names that something reads. An output that nobody reads gets no value.
 void find_wanted(Builder& builder) {
   for (const auto& node : builder.flat.nodes)
@@ -349,7 +357,7 @@ Graph build_graph(const FlatModel& flat, std::string name) {
     const std::string& source = flat.resolve(output);
     if (flat.types.count(source) == 0)
       throw UserError(fmt::format("output '{}': no node computes it", printable(output)));
-    builder.graph.outputs.push_back(value_of(builder, source));
+    add_output(builder, value_of(builder, source), output);
   }
   builder.errors.throw_if_any();
   return std::move(builder.graph);

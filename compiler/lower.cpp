@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <unordered_map>
 
 namespace tinytc {
@@ -36,6 +37,8 @@ class SharedBuffers {
     program_.buffers.push_back(std::move(buffer));
     return id;
   }
+  /// The first buffer with the same elements.
+  BufferId find(BufferId id) const { return map_.at(key_of(program_.buffer(id))); }
 
  private:
   static std::string key_of(const Buffer& buffer) {
@@ -54,6 +57,19 @@ Buffer buffer_for(const Value& value) {
           .alignment = std::max(4, size_of(value.type.dtype)),
           .role = value.role,
           .data = value.data};
+}
+
+/// Tables that lowering made (packed weights) and that another entry point has too become one.
+void share_tables(Program& program, Entry entry) {
+  SharedBuffers shared(program);
+  const std::function<void(Argument&)> visit = [&](Argument& argument) {
+    if (argument.buffer != no_buffer && program.buffer(argument.buffer).parent == no_buffer &&
+        program.buffer(argument.buffer).storage == Storage::flash)
+      argument.buffer = shared.find(argument.buffer);
+    for (Argument& part : argument.parts) visit(part);
+  };
+  for (KernelCall& call : program.calls[entry])
+    for (Argument& argument : call.arguments) visit(argument);
 }
 
 /// A buffer for each value that a node or the interface touches; updated values share their input's.
@@ -82,17 +98,22 @@ std::vector<BufferId> make_buffers(const Graph& graph, Program& program) {
   return buffer_of;
 }
 
-/// Classes and ignored index of an integer label: the loss that reads it has them in its scores' shape and its attributes.
+/// Classes and ignored index of an integer label: the loss that reads it, perhaps in another shape, has them in its scores' shape and its
+/// attributes. A label that becomes a real number on the way is no index.
 void add_label_facts(const Graph& graph, ValueId label, Interface& interface) {
   std::int64_t classes = 0, ignored = 0;
   for (const Node& node : graph.nodes) {
     const auto at = std::find(node.inputs.begin(), node.inputs.end(), label);
     if (at == node.inputs.end() || is_float(graph.type(label).dtype)) continue;
-    const Shape& scores = graph.shape(node.inputs[0]);
-    require(!scores.empty(), describe(node.location) + ": class labels need scores");
-    classes = scores[scores.size() > 1 ? 1 : 0];
-    ignored = node.attributes.get_int("ignore_index", 0);
-    break;
+    if (node.op->may_view && at == node.inputs.begin()) {
+      label = node.outputs[0];
+    } else if (at == node.inputs.begin() + 1 && is_float(graph.type(node.inputs[0]).dtype)) {
+      const Shape& scores = graph.shape(node.inputs[0]);
+      require(!scores.empty(), describe(node.location) + ": class labels need scores");
+      classes = scores[scores.size() > 1 ? 1 : 0];
+      ignored = node.attributes.get_int("ignore_index", 0);
+      break;
+    }
   }
   interface.label_classes.push_back(classes);
   interface.label_ignored.push_back(ignored);
@@ -125,6 +146,7 @@ void lower(const Graph& graph, Entry entry, Program& program) {
     LowerContext context(graph, node, program, calls, buffer_of);
     node.op->lower(context);
   }
+  share_tables(program, entry);
   program.interfaces[entry] = interface_of(graph, buffer_of);
 }
 

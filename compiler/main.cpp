@@ -16,6 +16,7 @@
 #include "compiler/write_files.h"
 #include "passes/add_loss.h"
 #include "passes/choose_layout.h"
+#include "passes/choose_sharing.h"
 #include "passes/fold.h"
 #include "passes/fuse.h"
 #include "passes/fuse_quantized.h"
@@ -51,6 +52,21 @@ std::int64_t limit(const std::optional<std::int64_t>& option, const std::vector<
   return option ? std::min(*option, main_size(regions)) : main_size(regions);
 }
 
+struct Output {
+  EmittedModel model;
+  CodeFigures code;
+  std::string preference;  // what --prefer came to
+};
+
+/// Emits the program, audits and measures it. When that takes more flash than there is, does it again for size.
+Output emit_within(Program& program, const EmitOptions& emit, const Target& target, Preference preference, std::int64_t flash_limit) {
+  choose_sharing(program, preference);
+  Output output{emit_model(program, emit), {}, std::string(name_of(preference))};
+  output.code = inspect(output.model, emit, target, clang_config(target));
+  const bool fits = output.model.table_bytes + output.code.code_bytes <= flash_limit;
+  return fits || preference == Preference::size ? output : emit_within(program, emit, target, Preference::size, flash_limit);
+}
+
 void compile(const Options& options) {
   const Target target = load_target(options.target);
   Tracer tracer(options.dump);
@@ -61,7 +77,7 @@ void compile(const Options& options) {
   if (options.train && options.batch_norm == BatchNormMode::train) keep_statistics(model);
   if (!options.loss.empty()) add_loss(model, options.loss);
   tracer.stage("loss", model);
-  const std::uint64_t model_hash = hash_of(model);
+  const Graph imported = model;
   simplify(model);
   move_dequantization(model);
   tracer.stage("simplify", model);
@@ -72,7 +88,7 @@ void compile(const Options& options) {
   std::map<Entry, Graph> entries = make_entries(model, options.train ? &training : nullptr);
   std::vector<const Graph*> training_graphs;
   for (auto& [entry, graph] : entries) training_graphs.push_back(&graph);
-  const CheckpointFacts checkpoint = checkpoint_facts(model, training_graphs, options.optimizer);
+  const CheckpointFacts checkpoint = checkpoint_facts(imported, training_graphs, options.optimizer);
   tracer.stage("entries", entries);
 
   Program program;
@@ -97,29 +113,41 @@ void compile(const Options& options) {
   emit.version = version;
   emit.model_file = options.model.filename().string();
   emit.target = target.name;
-  emit.model_hash = model_hash;
+  emit.model_hash = hash_of(imported);
   emit.checkpoint_hash = checkpoint.hash;
   emit.checkpoint_order = checkpoint.order;
   emit.calls_yield = options.calls_yield;
   emit.initial_bounds = initial_bounds(model);
   if (options.self_test) emit.self_tests = make_self_tests(entries.at(Entry::predict), 2);
   emit.arms = slice_arms(clang_config(target));
-  const EmittedModel emitted = emit_model(program, emit);
-  const CodeFigures code = inspect(emitted, emit, target, clang_config(target));
+  const Output output = emit_within(program, emit, target, options.prefer, flash_limit);
 
-  const Report report = make_report({program, plan, target, emitted.call_names, version, emit.model_file, emitted.table_bytes, code, ram_limit, flash_limit});
+  const Report report = make_report({program, plan, target, output.model.call_names, version, emit.model_file, output.preference,
+                                     output.model.table_bytes, output.code, ram_limit, flash_limit});
   check_fits(report);
-  write_files(options.out, {{options.name + ".h", emitted.header},
-                            {options.name + ".cpp", emitted.source},
+  write_files(options.out, {{options.name + ".h", output.model.header},
+                            {options.name + ".cpp", output.model.source},
                             {options.name + ".report.json", report_json(report)}});
   if (!options.quiet) fmt::print("{}", report_table(report));
+}
+
+/// compile() with the model's name before messages that begin with a node, as import has it.
+void compile_named(const Options& options) {
+  try {
+    compile(options);
+  } catch (const UsageError&) {
+    throw;
+  } catch (const UserError& error) {
+    const std::string message = error.what();
+    throw UserError(message.starts_with("node") ? fmt::format("{}: {}", printable(options.model.filename().string()), message) : message);
+  }
 }
 
 int run(int argc, char** argv) {
   try {
     const Command command = parse_command(argc, argv);
     if (command.kind == Command::Kind::print) std::cout << command.text;
-    else compile(command.options);
+    else compile_named(command.options);
     return static_cast<int>(ExitCode::ok);
   } catch (const UsageError& error) {
     std::cerr << "tinytc: " << error.what() << "\n";

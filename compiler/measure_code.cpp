@@ -101,18 +101,12 @@ std::string read_file(const std::filesystem::path& path) {
 
 std::string unqualified(const std::string& demangled) {
   std::string name = demangled;
-  for (const char* anonymous : {"(anonymous namespace)::", "{anonymous}::"})
-    for (std::size_t at = 0; (at = name.find(anonymous)) != std::string::npos;) name.erase(at, std::string(anonymous).size());
-  name = name.substr(0, name.find_first_of("(<[ "));
-  // GCC's labels begin with the return type; what remains before the parameters is then behind the last blank.
-  if (const std::size_t parameters = demangled.find('('); name == "void" || name == "float" || parameters == std::string::npos) {
-    std::string rest = demangled;
-    for (const char* anonymous : {"(anonymous namespace)::", "{anonymous}::"})
-      for (std::size_t at = 0; (at = rest.find(anonymous)) != std::string::npos;) rest.erase(at, std::string(anonymous).size());
-    rest = rest.substr(0, rest.find('('));
-    name = rest.substr(rest.find_last_of(' ') + 1);
-  }
-  return name.substr(name.rfind(':') + 1);
+  for (const std::string anonymous : {"(anonymous namespace)::", "{anonymous}::"})
+    for (std::size_t at = 0; (at = name.find(anonymous)) != std::string::npos;) name.erase(at, anonymous.size());
+  name = name.substr(0, name.find('('));         // parameters
+  name = name.substr(0, name.find('<'));         // template arguments
+  name = name.substr(name.find_last_of(' ') + 1);  // the return type, which GCC's labels have
+  return name.substr(name.find_last_of(":*&") + 1);
 }
 
 void read_object(const std::string& sections, const std::string& symbols, CodeFigures& figures) {

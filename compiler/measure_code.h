@@ -15,9 +15,9 @@ struct CodeFigures {
   std::string source;  // who says so: "arm-none-eabi-g++ 12.2.1 -O2", "Clang's estimate"
   std::int64_t code_bytes = 0;   // code and its constants, without tables of weights and without library routines
   std::int64_t stack_bytes = 0;  // along the deepest path; a routine of the compiler's library counts `library_stack_bytes`
-  std::map<std::string, std::int64_t> function_bytes;  // by unqualified name: "call_conv2d"
-  std::vector<std::string> deepest_path;               // unqualified names, outermost first
-  std::vector<std::string> library_calls;              // symbols from elsewhere, sorted
+  std::map<std::string, std::int64_t> function_bytes = {};  // by unqualified name: "call_conv2d"
+  std::vector<std::string> deepest_path = {};          // unqualified names, outermost first
+  std::vector<std::string> library_calls = {};         // symbols from elsewhere, sorted
 };
 
 /// The most that a routine of libgcc or a copy of memory is taken to push.

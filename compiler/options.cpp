@@ -4,6 +4,8 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include <charconv>
+
 #include "codegen/source_text.h"
 #include "compiler/list_ops.h"
 #include "passes/add_loss.h"
@@ -45,7 +47,7 @@ void define_options(CLI::App& app, Raw& raw, Options& options) {
   app.add_option("--target-file", raw.target_file, "A target of one's own, a .yaml file");
   app.add_option("--name", raw.name, "Namespace and file name of the emitted code (default: from the model's file name)");
   app.add_option("--batch", raw.batch, "Bind a symbolic batch to N (default 1)")->check(CLI::PositiveNumber);
-  app.add_option("--dim", raw.dims, "Bind another symbolic dimension: NAME=N");
+  app.add_option("--dim", raw.dims, "Bind another symbolic dimension: NAME=N")->allow_extra_args(false);
   app.add_option("--train", raw.train, "Tensors to train on the device: all, none, last:N, bias, GLOB, or a comma-separated union");
   app.add_option("--loss", raw.loss, "cross-entropy, mse, binary-cross-entropy, l1 or huber, when the graph has no loss");
   app.add_option("--optimizer", options.optimizer.kind, "sgd, adam or adamw")->check(CLI::IsMember({"sgd", "adam", "adamw"}))->capture_default_str();
@@ -65,7 +67,8 @@ void define_options(CLI::App& app, Raw& raw, Options& options) {
       ->check(CLI::NonNegativeNumber)->capture_default_str();
   app.add_flag("--self-test", options.self_test, "Emit inputs, the host's outputs, and bool self_test()");
   app.add_flag("--yield", options.calls_yield, "Call NAME_yield(), a function of the firmware, between kernels");
-  app.add_option("--dump", raw.dump, "Print the graph or program after a stage (a wrong name lists them)");
+  app.add_option("--dump", raw.dump, "Print the graph or program after a stage (a wrong name lists them)")
+      ->allow_extra_args(false);
   app.add_flag("-q,--quiet", options.quiet, "Do not print the report");
   app.add_flag("--version", raw.show_version, "Print the version");
   app.add_flag("--list-targets", raw.list_targets, "Print the targets");
@@ -104,8 +107,9 @@ void parse_dims(const std::vector<std::string>& dims, ImportOptions& import) {
   for (const std::string& dim : dims) {
     const std::size_t at = dim.rfind('=');
     std::int64_t extent = 0;
-    if (at != std::string::npos && at > 0) extent = std::strtoll(dim.c_str() + at + 1, nullptr, 10);
-    if (extent < 1) usage(fmt::format("--dim {}: must be NAME=N with a positive N", printable(dim)));
+    const char *first = dim.data() + (at == std::string::npos ? dim.size() : at + 1), *last = dim.data() + dim.size();
+    const auto [end, error] = std::from_chars(first, last, extent);
+    if (at == std::string::npos || at == 0 || error != std::errc() || end != last || extent < 1) usage(fmt::format("--dim {}: must be NAME=N with a positive N", printable(dim)));
     import.dims[dim.substr(0, at)] = extent;
   }
 }

@@ -8,10 +8,10 @@
 
 #include "compiler/import_onnx.h"
 #include "passes/add_update.h"
+#include "passes/choose_sharing.h"
 
 namespace tinytc {
 
-enum class Preference : std::uint8_t { speed, balanced, size };
 enum class BatchNormMode : std::uint8_t { frozen, train };
 
 struct Options {

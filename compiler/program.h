@@ -73,6 +73,7 @@ struct KernelCall {
   KernelTraits traits;
   Location location;
   std::string comment;  // what it computes, for the emitted code: "f32[1,3,32,32] -> f32[1,16,32,32]"
+  bool shares_code = false;  // may run in a function that takes shapes as data; calls of that function differ in nothing else
 };
 
 /// What an entry point's caller passes and gets: buffers in the arena of that entry.

@@ -55,7 +55,7 @@ EntryReport entry_of(const ReportInput& input, Entry entry, const std::optional<
     const Buffer& buffer = input.program.buffer(id);
     report.live_at_peak.push_back({buffer.name, describe(buffer.type), byte_count(buffer.type)});
   }
-  if (core) report.cycles = 0;
+  if (core) report.cycles = m4f_entry_cycles(input.program, entry) * core->factor;
   for (std::size_t k = 0; k < calls.size(); ++k) {
     report.layers.push_back(layer_of(input, calls[k], input.call_names.at(entry)[k], core));
     report.macs += calls[k].traits.macs;
@@ -81,6 +81,7 @@ Report make_report(const ReportInput& input) {
   report.version = input.version;
   report.model_file = input.model_file;
   report.target = &input.target;
+  report.preference = input.preference;
   report.code = input.code;
   report.weights_bytes = input.weights_bytes;
   report.ram_limit = input.ram_limit;

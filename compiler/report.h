@@ -34,7 +34,7 @@ struct EntryReport {
 };
 
 struct Report {
-  std::string name, version, model_file;
+  std::string name, version, model_file, preference;
   const Target* target = nullptr;
   std::string cycles_source;
   std::map<Entry, EntryReport> entries;
@@ -54,7 +54,7 @@ struct ReportInput {
   const MemoryPlan& plan;
   const Target& target;
   const std::map<Entry, std::vector<std::string>>& call_names;
-  std::string version, model_file;
+  std::string version, model_file, preference;  // preference: what --prefer came to
   std::int64_t weights_bytes = 0;
   CodeFigures code;
   std::int64_t ram_limit = 0, flash_limit = 0;  // bytes

@@ -108,6 +108,7 @@ std::string report_json(const Report& report) {
       {"tinytc", report.version},
       {"name", report.name},
       {"model", printable(report.model_file, 400)},
+      {"prefer", report.preference},
       {"target",
        {{"name", target.name},
         {"core", target.core},
@@ -143,7 +144,7 @@ std::string report_json(const Report& report) {
 }
 
 std::string report_table(const Report& report) {
-  std::string text = fmt::format("{} for {} ({})\n", report.name, report.target->name, report.target->core);
+  std::string text = fmt::format("{} for {} ({}), prefer {}\n", report.name, report.target->name, report.target->core, report.preference);
   for (const auto& [entry, facts] : report.entries) text += entry_rows(entry, facts);
   text += fmt::format("RAM    {:>11} B of {}: sizeof(Model) {} (arena {}, kept between calls {}) + stack {}\n", thousands(report.ram_bytes()),
                       thousands(report.ram_limit), thousands(report.sizeof_model), thousands(report.arena_bytes),

@@ -22,6 +22,7 @@ namespace fs = std::filesystem;
 }
 
 bool has_content(const fs::path& path, const std::string& text) {
+  if (!fs::is_regular_file(path)) return false;
   std::ifstream file(path, std::ios::binary);
   return file && std::string(std::istreambuf_iterator<char>(file), {}) == text;
 }

@@ -46,6 +46,24 @@ TensorType label_type(const TensorType& prediction, bool class_labels) {
   return {DType::i32, shape};
 }
 
+/// Class labels count classes along axis 1 (the only one of a vector); a final softmax along another axis means other classes.
+void check_axis(const Graph& graph, const Node& last, const LossKind& kind) {
+  if (!kind.class_labels) return;
+  const auto rank = static_cast<std::int64_t>(graph.shape(last.inputs[0]).size());
+  const std::int64_t given = last.attributes.get_int("axis", -1), axis = given < 0 ? given + rank : given, classes = rank > 1 ? 1 : 0;
+  if (axis != classes)
+    throw UserError(node_message(last.location, fmt::format("--loss {}: its classes are on axis {}, not {}", kind.name, axis, classes),
+                                 {describe(graph.type(last.outputs[0]))}, "transpose the output, or flatten all but the classes into axis 0"));
+}
+
+/// "label", or the next such name that no value has.
+std::string label_name(const Graph& graph) {
+  std::string name = "label";
+  const auto is_taken = [&](const Value& value) { return value.name == name; };
+  while (std::any_of(graph.values.begin(), graph.values.end(), is_taken)) name += "_";
+  return name;
+}
+
 }  // namespace
 
 std::vector<std::string> loss_kinds() {
@@ -66,11 +84,12 @@ void add_loss(Graph& graph, const std::string& name) {
   if (producer >= 0) {
     const Node& last = graph.nodes[static_cast<std::size_t>(producer)];
     if (std::find(kind.final_ops.begin(), kind.final_ops.end(), last.op->name) != kind.final_ops.end()) {
+      check_axis(graph, last, kind);
       prediction = last.inputs[0];
       op_name = kind.op_before;
     }
   }
-  const ValueId label = add_value(graph, {"label", label_type(graph.type(prediction), kind.class_labels), Role::label});
+  const ValueId label = add_value(graph, {label_name(graph), label_type(graph.type(prediction), kind.class_labels), Role::label});
   graph.inputs.push_back(label);
   graph.loss = add_node(graph, op_name, {prediction, label}, 1, {}, location, "loss").front();
 }

@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "compiler/op.h"
 
 namespace tinytc {
@@ -59,10 +61,25 @@ class Optimizer {
   ValueId steps_ = no_value;
 };
 
-/// Moves the update into the node that produces its gradient, where that node's kernel takes a Sink and the gradient goes nowhere else.
+/// By value: whether its elements are, or may be, those of a parameter. Updates run one after the other, so whoever reads a parameter must
+/// stand before all of them.
+std::vector<bool> shares_parameter(const Graph& graph) {
+  std::vector<bool> shares;
+  for (const Value& value : graph.values) shares.push_back(value.role == Role::parameter);
+  for (const Node& node : graph.nodes)
+    if (node.op->may_view && node.inputs[0] != no_value && shares[static_cast<std::size_t>(node.inputs[0])])
+      for (ValueId id : node.outputs)
+        if (id != no_value) shares[static_cast<std::size_t>(id)] = true;
+  return shares;
+}
+
+/// Moves the update into the node that produces its gradient, where that node's kernel takes a Sink, reads no parameter, and the gradient
+/// goes nowhere else.
 void fuse_updates(Graph& graph) {
   const std::vector<int> producer = producers(graph);
   const std::vector<int> uses = use_counts(graph);
+  const std::vector<bool> shares = shares_parameter(graph);
+  const auto reads_parameter = [&](ValueId id) { return id != no_value && shares[static_cast<std::size_t>(id)]; };
   std::vector<bool> fused(graph.nodes.size(), false);
   for (Node& update : graph.nodes) {
     if (update.op->make_sink == nullptr) continue;
@@ -71,6 +88,7 @@ void fuse_updates(Graph& graph) {
     if (from < 0 || uses[static_cast<std::size_t>(gradient)] != 1) continue;
     Node& source = graph.nodes[static_cast<std::size_t>(from)];
     if (!source.op->takes_sink || source.outputs.size() != 1) continue;
+    if (std::any_of(source.inputs.begin(), source.inputs.end(), reads_parameter)) continue;
     Node merged{source.op, source.inputs, update.outputs, source.attributes, source.location};
     merged.attributes.set(fused_update, update.op->name);
     merged.attributes.set(fused_inputs, static_cast<std::int64_t>(source.inputs.size()));
@@ -85,8 +103,8 @@ void fuse_updates(Graph& graph) {
   graph.nodes = std::move(nodes);
 }
 
-constexpr const char* sum_prefix = "gradient_sum/";
-constexpr const char* count_name = "gradient_count";
+constexpr const char* sum_prefix = "tinytc/gradient_sum/";
+constexpr const char* count_name = "tinytc/gradient_count";
 
 }  // namespace
 
@@ -107,6 +125,8 @@ void add_accumulation(Graph& graph, const std::vector<ParameterGradient>& gradie
   add_node(graph, "Accumulate", {one, count}, 1, {}, optimizer_location, "accumulated");
   fuse_updates(graph);
 }
+
+bool is_accumulated(const std::string& state) { return state.starts_with(sum_prefix) || state == count_name; }
 
 Graph make_apply_graph(const Graph& accumulating, const OptimizerOptions& options) {
   Graph graph;

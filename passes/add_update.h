@@ -20,6 +20,9 @@ void add_update(Graph& graph, const std::vector<ParameterGradient>& gradients, c
 /// Appends the sums that --accumulate keeps: one state a parameter, and the number of calls.
 void add_accumulation(Graph& graph, const std::vector<ParameterGradient>& gradients);
 
+/// Whether a state of that name is one of those sums: they belong to the weights of the moment, no checkpoint has them.
+bool is_accumulated(const std::string& state);
+
 /// The graph of apply(): the update from the mean of the gradients that the states of `accumulating` (a graph after
 /// add_accumulation) hold; it clears them.
 Graph make_apply_graph(const Graph& accumulating, const OptimizerOptions& options);

@@ -92,7 +92,7 @@ class LayoutChoice {
       for (ValueId& id : node.inputs) id = replacement(id);
       visit(std::move(node));
     }
-    for (ValueId& id : graph_.outputs) id = replacement(id);
+    for (ValueId& id : graph_.outputs) replace_output(id);
     if (graph_.loss != no_value) graph_.loss = replacement(graph_.loss);
     remove_dead(graph_);
   }
@@ -101,6 +101,13 @@ class LayoutChoice {
   ValueId replacement(ValueId id) const {
     const auto it = replaced_.find(id);
     return it == replaced_.end() ? id : it->second;
+  }
+  /// An output whose Transposes cancelled keeps its name, unless its source has another that the user sees.
+  void replace_output(ValueId& id) {
+    const ValueId source = replacement(id);
+    const bool is_output = std::find(graph_.outputs.begin(), graph_.outputs.end(), source) != graph_.outputs.end();
+    if (source != id && !is_output && graph_.value(source).role == Role::computed) graph_.value(source).name = graph_.value(id).name;
+    id = source;
   }
   const Origin* origin(ValueId id) const {
     const auto it = origin_.find(id);

@@ -52,9 +52,11 @@ void take_over(Graph& graph, Uses& uses, Node source, int place) {
   node_at(graph, place) = std::move(source);
 }
 
-/// Whether `operand` is added to each channel (the last axis) of a value of that shape.
-bool is_channel_vector(const Shape& operand, const Shape& shape) {
-  return !shape.empty() && !operand.empty() && operand.back() == shape.back() && element_count(operand) == shape.back();
+/// Whether `source`, whose result has that shape, can add `operand` to each channel (the last axis). A product with a vector has no
+/// channels: its last axis is one of rows.
+bool takes_bias(const Graph& graph, const Node& source, const Shape& operand, const Shape& shape) {
+  const int bias = source.op->bias_input;
+  return bias >= 0 && !has_input(source, bias) && operand == Shape{shape.back()} && graph.shape(source.inputs[1]).size() > 1;
 }
 
 bool fuse_addition(Graph& graph, Uses& uses, int index) {
@@ -68,9 +70,10 @@ bool fuse_addition(Graph& graph, Uses& uses, int index) {
     const ValueId own = add.inputs[static_cast<std::size_t>(side)], other = add.inputs[static_cast<std::size_t>(1 - side)];
     Node* source = own == other ? nullptr : absorbing(graph, uses, own);
     if (source == nullptr || graph.shape(own) != shape) continue;
-    const int residual = source->op->residual_input, bias = source->op->bias_input;
-    if (bias >= 0 && !has_input(*source, bias) && is_channel_vector(graph.shape(other), shape) && graph.shape(other).size() == 1) {
-      set_input(*source, bias, other);
+    const int residual = source->op->residual_input;
+    if (!shape.empty() && takes_bias(graph, *source, graph.shape(other), shape)) {
+      set_input(*source, source->op->bias_input, other);
+      if (source->attributes.has("beta")) source->attributes.set("beta", 1.0);  // a factor of the bias that was absent
     } else if (residual >= 0 && !has_input(*source, residual) && graph.shape(other) == shape) {
       set_input(*source, residual, other);
     } else {

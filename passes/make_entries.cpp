@@ -1,6 +1,8 @@
 // One graph an entry point; see make_entries.h.
 #include "passes/make_entries.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -15,6 +17,10 @@ Graph prediction_graph(Graph graph) {
   graph.loss = no_value;
   std::erase_if(graph.inputs, [&](ValueId id) { return graph.value(id).role == Role::label; });
   remove_dead(graph);
+  for (const auto* list : {&graph.inputs, &graph.outputs})
+    for (ValueId id : *list)
+      if (element_count(graph.shape(id)) == 0)
+        throw UserError(fmt::format("'{}' is {}: an input or output without elements", printable(graph.value(id).name), describe(graph.type(id))));
   return graph;
 }
 

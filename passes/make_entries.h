@@ -13,7 +13,8 @@ struct TrainingOptions {
 };
 
 /// The graphs of predict, and, with a loss, evaluate, and, with `training`, train_step or accumulate and apply. In training,
-/// operators that behave differently then (Dropout, BatchNormalization with batch_norm_trains) take their training form.
+/// operators that behave differently then (Dropout, BatchNormalization with batch_norm_trains) take their training form. UserError: an
+/// input or output of a prediction has no elements.
 std::map<Entry, Graph> make_entries(const Graph& model, const TrainingOptions* training);
 
 /// For randomize(): parameter name -> bound of the uniform distribution that PyTorch draws initial weights and biases of that layer from,

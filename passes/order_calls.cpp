@@ -18,6 +18,7 @@ class CallOrder {
   CallOrder(const Program& program, Entry entry) : program_(program), calls_(program.calls.at(entry)) {
     const Interface& interface = program.interfaces.at(entry);
     for (BufferId id : interface.arguments) problem_.live_at_start.push_back(value_of(id));
+    for (std::size_t k = 0; k < calls_.size(); ++k) find_writes(k);
     for (std::size_t k = 0; k < calls_.size(); ++k) add_call(k);
     for (BufferId id : interface.outputs) problem_.live_at_end.push_back(value_of(id));
     if (interface.loss != no_buffer) {
@@ -37,10 +38,18 @@ class CallOrder {
       const Buffer& buffer = program_.buffer(root);
       problem_.sizes.push_back(buffer.storage == Storage::arena ? byte_count(buffer.type) : 0);
       problem_.roots.push_back(it->second);
-      writers_.emplace_back();
+      last_writer_.push_back(-1);
+      final_write_.push_back(-1);
       readers_.emplace_back();
     }
     return it->second;
+  }
+
+  void find_writes(std::size_t k) {
+    for (const Argument& argument : calls_[k].arguments)
+      for_each_buffer(argument, [&](BufferId id, bool is_written, bool) {
+        if (is_written) final_write_[static_cast<std::size_t>(value_of(id))] = static_cast<int>(k);
+      });
   }
 
   void add_call(std::size_t k) {
@@ -53,25 +62,34 @@ class CallOrder {
         if (is_read) reads.insert(value);
         if (is_written) writes.insert(value);
       });
-    const int index = static_cast<int>(k);
-    for (int value : reads) {  // read after write
-      for (int writer : writers_[static_cast<std::size_t>(value)]) edges_.emplace(writer, index);
-    }
-    for (int value : writes) {  // write after read, write after write
-      for (int reader : readers_[static_cast<std::size_t>(value)])
-        if (reader != index) edges_.emplace(reader, index);
-      for (int writer : writers_[static_cast<std::size_t>(value)]) edges_.emplace(writer, index);
-    }
-    for (int value : writes) {
+    add_edges(static_cast<int>(k), reads, writes);
+    for (int value : writes)
       if (problem_.sizes[static_cast<std::size_t>(value)] != 0) node.writes.push_back(value);
-      writers_[static_cast<std::size_t>(value)].push_back(index);
-    }
     for (int value : reads) {
-      if (problem_.sizes[static_cast<std::size_t>(value)] != 0 && writes.count(value) == 0) node.reads.push_back(value);
-      readers_[static_cast<std::size_t>(value)].push_back(index);
+      if (problem_.sizes[static_cast<std::size_t>(value)] == 0 || writes.count(value) != 0) continue;
+      // A part that is read before another part is written (pieces of a Concat) counts as written here too: the search wants the readers
+      // of a value behind all its writers, and the edges above say what really must be in order.
+      (final_write_[static_cast<std::size_t>(value)] > static_cast<int>(k) ? node.writes : node.reads).push_back(value);
     }
     add_reuses(k, node);
     problem_.nodes.push_back(std::move(node));
+  }
+
+  /// Edges from the last writer and from those who have read since; what stands before these follows from their own edges.
+  void add_edges(int index, const std::set<int>& reads, const std::set<int>& writes) {
+    for (int value : reads) {  // read after write
+      const int writer = last_writer_[static_cast<std::size_t>(value)];
+      if (writer >= 0) edges_.emplace(writer, index);
+      if (writes.count(value) == 0) readers_[static_cast<std::size_t>(value)].push_back(index);
+    }
+    for (int value : writes) {  // write after read, write after write
+      std::vector<int>& readers = readers_[static_cast<std::size_t>(value)];
+      int& writer = last_writer_[static_cast<std::size_t>(value)];
+      for (int reader : readers) edges_.emplace(reader, index);
+      if (writer >= 0) edges_.emplace(writer, index);
+      readers.clear();
+      writer = index;
+    }
   }
 
   void add_reuses(std::size_t k, OrderNode& node) {
@@ -89,9 +107,8 @@ class CallOrder {
 
   /// Calls that write persistent buffers come after the one that writes the loss, unless the loss depends on them.
   void hold_updates_back(BufferId loss) {
-    const std::vector<int>& loss_writers = writers_[static_cast<std::size_t>(value_of(loss))];
-    if (loss_writers.empty()) return;
-    const int loss_call = loss_writers.back();
+    const int loss_call = last_writer_[static_cast<std::size_t>(value_of(loss))];
+    if (loss_call < 0) return;
     for (std::size_t k = static_cast<std::size_t>(loss_call) + 1; k < calls_.size(); ++k) {
       bool writes_persistent = false;
       for (const Argument& argument : calls_[k].arguments)
@@ -106,7 +123,9 @@ class CallOrder {
   const std::vector<KernelCall>& calls_;
   OrderProblem problem_;
   std::unordered_map<BufferId, int> value_of_;
-  std::vector<std::vector<int>> writers_, readers_;  // by value: calls so far
+  std::vector<int> final_write_;           // by value: the last call of all that writes it; -1: none
+  std::vector<int> last_writer_;           // by value: the last call so far that writes it; -1: none
+  std::vector<std::vector<int>> readers_;  // by value: calls that have read it since
   std::set<std::pair<int, int>> edges_;
 };
 

@@ -119,6 +119,16 @@ EntryPlan plan_entry(Program& program, Entry entry, std::int64_t effort) {
   return plan;
 }
 
+/// Persistent buffers in the order of a checkpoint, so that saving and loading copy few, long runs: parameters, then states by name.
+std::vector<Buffer*> persistent_buffers(Program& program) {
+  std::vector<Buffer*> list;
+  for (Buffer& buffer : program.buffers)
+    if (buffer.storage == Storage::persistent && buffer.parent == no_buffer) list.push_back(&buffer);
+  const auto states = std::stable_partition(list.begin(), list.end(), [](const Buffer* b) { return b->role == Role::parameter; });
+  std::sort(states, list.end(), [](const Buffer* a, const Buffer* b) { return a->name < b->name; });
+  return list;
+}
+
 std::int64_t round_up(std::int64_t bytes) { return (bytes + block_alignment - 1) / block_alignment * block_alignment; }
 
 }  // namespace
@@ -131,11 +141,10 @@ MemoryPlan plan_memory(Program& program, std::int64_t effort) {
     program.arena_bytes = std::max(program.arena_bytes, round_up(plan[entry].peak));
   }
   program.persistent_bytes = 0;
-  for (Buffer& buffer : program.buffers) {
-    if (buffer.storage != Storage::persistent || buffer.parent != no_buffer) continue;
-    const std::int64_t alignment = buffer.alignment;
-    buffer.offset = (program.persistent_bytes + alignment - 1) / alignment * alignment;
-    program.persistent_bytes = buffer.offset + byte_count(buffer.type);
+  for (Buffer* buffer : persistent_buffers(program)) {
+    const std::int64_t alignment = buffer->alignment;
+    buffer->offset = (program.persistent_bytes + alignment - 1) / alignment * alignment;
+    program.persistent_bytes = buffer->offset + byte_count(buffer->type);
   }
   program.persistent_bytes = round_up(program.persistent_bytes);
   return plan;

@@ -38,9 +38,9 @@ TINYTC_INLINE T random_normal(std::uint32_t seed, std::uint32_t n) {
   return radius * math_cos(static_cast<T>(6.283185307179586) * random_uniform<T>(seed, 2 * n + 1));
 }
 
-/// y = uniform in [low, high): initial weights.
+/// y = uniform in [low, high): initial weights. Not inline: many tensors are filled in one function, and speed does not matter.
 template <typename T>
-TINYTC_INLINE void fill_uniform(const ElementwiseShape& shape, std::uint32_t seed, T low, T high, T* y) {
+TINYTC_NOINLINE void fill_uniform(const ElementwiseShape& shape, std::uint32_t seed, T low, T high, T* y) {
   for (int i = 0; i < shape.count; ++i) {
     y[i] = mul_add(low, high - low, random_uniform<T>(seed, static_cast<std::uint32_t>(i)));
   }

@@ -254,7 +254,7 @@ bool is_constant(const Graph& graph, const Node& node, std::size_t input) {
 
 bool can_absorb_columns(const Graph& graph, const Node& node) {
   return is_constant(graph, node, 1) && is_constant(graph, node, 2) && node.attributes.get_float("beta", 1) == 1 &&
-         graph.shape(node.inputs[1]).size() == 2;
+         graph.shape(node.inputs[1]).size() == 2 && graph.shape(node.outputs[0]).size() == 2;  // else its channels are no columns
 }
 
 void absorb_columns(Graph& graph, Node& node, const ChannelAffine& affine) {

@@ -45,6 +45,10 @@ def run(image: emulation.Image, arguments: list[str], count: bool) -> dict:
     return result
 
 
+def image_core(result: dict) -> str:
+    return emulation.load_target(result["target"]).core
+
+
 def figures(result: dict) -> dict:
     """RAM, flash and stack in bytes, instructions and estimated Cortex-M4 cycles of one (warm) call; a counted run is needed."""
     origins, values, regions = result["sizes"]["origins"], result["values"], result["regions"]
@@ -56,6 +60,7 @@ def figures(result: dict) -> dict:
         "flash_weights": origins["model"]["constants"],
         "flash_code": origins["model"]["code"] + origins["library"]["code"] + origins["library"]["constants"],
         "flash": result["sizes"]["flash"],
+        "is_cortex_m4": image_core(result).startswith("cortex-m4"),
         "predict": (regions["predict"]["last_instructions"], regions["predict"]["last_cycles"]),
         "train_step": (regions["train_step"]["last_instructions"], regions["train_step"]["last_cycles"]),
     }

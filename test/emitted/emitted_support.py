@@ -30,7 +30,7 @@ NETWORKS = {
     "mlp_adam": (BENCH / "mlp_13_64_64_6.onnx", (*CLASSES, "--optimizer", "adam")),
     "sigmoid_bce": (DATA / "mlp_sigmoid_dynamo.onnx", ("--train", "all", "--loss", "binary-cross-entropy")),
     "cnn_bn_momentum": (DATA / "cnn_bn_dynamo.onnx", (*CLASSES, "--momentum", "0.9", "--nesterov")),
-    "cnn_bn_train": (DATA / "cnn_bn_training.onnx", (*CLASSES, "--batch-norm", "train")),
+    "cnn_bn_train": (DATA / "cnn_bn_unoptimized.onnx", (*CLASSES, "--batch-norm", "train")),
     "depthwise_adamw": (DATA / "depthwise_residual_dynamo.onnx", (*CLASSES, "--optimizer", "adamw")),
     "transformer_adam": (DATA / "transformer_dynamo.onnx", (*CLASSES, "--optimizer", "adam")),
     "autoencoder_mse": (DATA / "autoencoder_dynamo.onnx", ("--train", "all", "--loss", "mse")),

@@ -1,6 +1,7 @@
 // Bad arguments of training calls: nothing changes and NaN comes back. LABELS is defined where the labels are classes.
 #include <cstdio>
 #include <cstring>
+#include <initializer_list>
 #include <limits>
 
 #include "driver.h"

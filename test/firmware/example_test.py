@@ -21,7 +21,7 @@ def run(*command) -> str:
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=600)
     if done.returncode != 0:
         raise AssertionError(f"{' '.join(map(str, command))}: exit code {done.returncode}\n{done.stdout}{done.stderr}")
-    return done.stdout
+    return done.stdout + done.stderr  # the emulator prints for the firmware on the error stream
 
 
 class Example(unittest.TestCase):

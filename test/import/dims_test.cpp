@@ -15,7 +15,7 @@ TEST_CASE("a symbolic batch becomes 1, or what --batch says") {
   REQUIRE(graph.shape(graph.outputs[0]) == Shape{4, 3});
 }
 
-TEST_CASE("--dim binds any symbol, the batch's too") {
+TEST_CASE("A symbol of any name is bound by --dim, the batch's too") {
   REQUIRE(import_graph(kSequence, 21, {.dims = {{"time", 7}}}).type(0).shape == Shape{1, 7, 3});
   REQUIRE(import_graph(kSequence, 21, {.dims = {{"time", 7}, {"N", 2}}}).type(0).shape == Shape{2, 7, 3});
 }

@@ -48,6 +48,8 @@ def export_forms() -> None:
     for form, training in (("training", "train"), ("frozen", "preserve")):
         onnx_files.export(networks.build("cnn_bn"), networks.example("cnn_bn"), DATA / f"cnn_bn_{form}.onnx",
                           dynamo=False, mode=training)
+    onnx_files.export(networks.build("cnn_bn"), networks.example("cnn_bn").repeat(2, 1, 1, 1),
+                      DATA / "cnn_bn_frozen_dynamic.onnx", dynamo=False, mode="preserve", dynamic_batch=True)
     onnx_files.export(networks.build("cnn_bn"), networks.example("cnn_bn"), DATA / "cnn_bn_unoptimized.onnx",
                       optimize=False)
 

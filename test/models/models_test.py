@@ -167,7 +167,7 @@ class Learning(unittest.TestCase):
         case = make_reference.cases()["depthwise_residual_momentum"]
         record = make_reference.train(case)
         self.assertEqual(record, make_reference.train(case))
-        self.assertEqual(len(record["steps"]), make_reference.STEPS)
+        self.assertEqual(len(record["calls"]), make_reference.STEPS)
         self.assertNotEqual(record["probe"]["before"], record["probe"]["after"])
 
 

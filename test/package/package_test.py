@@ -31,8 +31,11 @@ def run(*command, **options) -> str:
 
 
 def make_archive() -> pathlib.Path:
-    """The archive of a static build beside the normal one; building again only does what changed."""
-    release = BUILD / "release"
+    """The archive of a static build beside the normal one; building again only does what changed.
+
+    As deep in the file system as the normal one: relative paths are then the same, and ccache has the objects already.
+    """
+    release = BUILD.parent / f"{BUILD.name}-release"
     run("cmake", "-S", ROOT, "-B", release, "-GNinja", "-DTINYTC_STATIC=ON", "-DTINYTC_BUILD_TESTS=OFF",
         f"-DCMAKE_PREFIX_PATH={PREFIXES.replace(',', ';')}")
     run("cmake", "--build", release, "--parallel", "2", "--target", "tinytc")
@@ -82,6 +85,7 @@ class Archive(unittest.TestCase):
                 copy = self.root / path.lstrip("/")
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(path, copy)
+        (self.root / "tmp").mkdir(exist_ok=True)
         enter = ["chroot"] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", "chroot"]
         # No /proc in there, from which the loader would know the program's folder.
         environment = {"LD_ORIGIN_PATH": "/bin", "PATH": "/usr/sbin:/usr/bin:/bin"}

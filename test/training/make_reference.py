@@ -5,11 +5,11 @@
 Writes FOLDER/NAME.json per case (nothing of it is committed; `--list` prints the names):
     onnx       model file, relative to the repository
     options    tinytc options that compile the same training
-    learning_rate, steps: [{"input": [...], "label": n | "target": [...], "loss": x}, ...]
-    probe      {"input", "before", "after"}: the network's output before and after training (absent if it has batch
-               statistics, whose meaning at inference is another question)
-Inputs are row-major in the ONNX layout, one sample per step, from the generator that firmware shares (models/lcg.py).
-Numbers are exact float32 values.
+    learning_rate
+    group      samples per update: 0 = one call trains and updates, N = N calls of accumulate(), then apply()
+    calls      [{"input": [...], "labels": [...] | "target": [...], "loss": x}, ...]: one per call, ten updates in all
+    probe      {"input", "before", "after"}: the network's output before and after training, with running statistics
+Inputs are row-major in the ONNX layout, from the generator that firmware shares (models/lcg.py). Numbers are exact float32 values.
 """
 
 from __future__ import annotations
@@ -69,15 +69,25 @@ ONCE = [
     ("tied", "test/import/data/tied_dynamo.onnx", "mse"),
     ("encoder_layer", "test/import/data/encoder_layer_dynamo.onnx", "cross-entropy"),
 ]
+# Minibatches: (name, network, model file, loss, optimizer, batch normalization mode, how, size).
+# "accumulate": single samples, then apply(); "batch": a graph of that batch size.
+MINIBATCHES = [
+    ("mlp_accumulate_adam", "mlp", "test/import/data/mlp_dynamo.onnx", "cross-entropy", "adam", None, "accumulate", 4),
+    ("cnn_bn_accumulate_momentum", "cnn_bn", "test/import/data/cnn_bn_frozen.onnx", "cross-entropy", "momentum", "frozen", "accumulate", 3),
+    ("autoencoder_accumulate_adamw", "autoencoder", "test/import/data/autoencoder_dynamo.onnx", "mse", "adamw", None, "accumulate", 2),
+    ("mlp_batch_sgd", "mlp", "test/import/data/mlp_dynamic.onnx", "cross-entropy", "sgd", None, "batch", 5),
+    ("cnn_bn_batch_adam", "cnn_bn", "test/import/data/cnn_bn_frozen_dynamic.onnx", "cross-entropy", "adam", "train", "batch", 4),
+    ("transformer_batch_nesterov", "transformer", "test/import/data/transformer_dynamic.onnx", "cross-entropy", "nesterov", None, "batch", 3),
+]
 
 
 def cases() -> dict[str, dict]:
     """All cases by name."""
     result = {}
 
-    def add(name, network, onnx, loss, optimizer, batch_norm=None):
+    def add(name, network, onnx, loss, optimizer, batch_norm=None, how=None, size=1):
         result[name] = {"network": network, "onnx": onnx, "loss": loss, "optimizer": optimizer,
-                        "batch_norm": batch_norm}
+                        "batch_norm": batch_norm, "how": how, "size": size}
 
     for network, forms in TRAINED.items():
         for onnx, batch_norm, loss in forms:
@@ -89,6 +99,8 @@ def cases() -> dict[str, dict]:
     for network in bench.NETWORKS:
         add(f"bench_{network}", network, f"models/bench/{network}.onnx", "cross-entropy",
             "adam" if network == "mlp_13_64_64_6" else "sgd")
+    for minibatch in MINIBATCHES:
+        add(*minibatch)
     return result
 
 
@@ -119,6 +131,27 @@ def numbers(tensor: torch.Tensor) -> list[float]:
     return [float(value) for value in tensor.detach().flatten()]
 
 
+def infer(module: torch.nn.Module, x: torch.Tensor) -> list[float]:
+    """The network's output as predict() gives it: with running statistics."""
+    was_training = module.training
+    module.eval()
+    output = numbers(module(x))
+    module.train(was_training)
+    return output
+
+
+def calls_of(case: dict, samples: list[tuple], losses: torch.Tensor) -> list[dict]:
+    """The calls that one update takes, with the loss that each returns."""
+    def record(part, loss):
+        x, target = torch.cat([s[0] for s in part]), torch.cat([s[1] for s in part])
+        answer = {"labels": target.tolist()} if case["loss"] == "cross-entropy" else {"target": numbers(target)}
+        return {"input": numbers(x), **answer, "loss": float(loss.detach())}
+
+    if case["how"] == "batch":
+        return [record(samples, losses.mean())]
+    return [record([sample], loss) for sample, loss in zip(samples, losses)]
+
+
 def train(case: dict) -> dict:
     """The record of one case."""
     module, shape, classes = build(case["network"])
@@ -126,26 +159,28 @@ def train(case: dict) -> dict:
     optimizer_class, arguments, rate, options = OPTIMIZERS[case["optimizer"]]
     optimizer = optimizer_class(module.parameters(), lr=rate, **arguments)
     random = lcg.Random(7)
-    probe = uniform(random, shape, -1.0, 1.0)
-    before = None if module.training else module(probe)
-    output_shape = tuple(build(case["network"])[0].eval()(probe).shape)
-    steps = []
+    probe = uniform(random, (case["size"] if case["how"] == "batch" else 1, *shape[1:]), -1.0, 1.0)
+    before = infer(module, probe)
+    output_shape = tuple(build(case["network"])[0].eval()(probe[:1]).shape)
+    calls = []
     for _ in range(STEPS):
-        x = uniform(random, shape, -1.0, 1.0)
-        target = target_of(random, case["loss"], classes, output_shape)
-        loss = LOSSES[case["loss"]](module(x), target)
+        samples = []
+        for _ in range(case["size"]):
+            x = uniform(random, shape, -1.0, 1.0)
+            samples.append((x, target_of(random, case["loss"], classes, output_shape)))
+        inputs, targets = torch.cat([s[0] for s in samples]), torch.cat([s[1] for s in samples])
+        losses = LOSSES[case["loss"]](module(inputs), targets, reduction="none").reshape(case["size"], -1).mean(1)
         optimizer.zero_grad()
-        loss.backward()
+        losses.mean().backward()
         optimizer.step()
-        answer = {"label": int(target)} if case["loss"] == "cross-entropy" else {"target": numbers(target)}
-        steps.append({"input": numbers(x), **answer, "loss": float(loss.detach())})
+        calls += calls_of(case, samples, losses)
     options = ["--train", "all", "--loss", case["loss"], *options]
     if case["batch_norm"]:
         options += ["--batch-norm", case["batch_norm"]]
-    record = {"onnx": case["onnx"], "options": options, "learning_rate": rate, "steps": steps}
-    if before is not None:
-        record["probe"] = {"input": numbers(probe), "before": numbers(before), "after": numbers(module(probe))}
-    return record
+    options += {"accumulate": ["--accumulate"], "batch": ["--batch", str(case["size"])]}.get(case["how"], [])
+    return {"onnx": case["onnx"], "options": options, "learning_rate": rate, "calls": calls,
+            "group": case["size"] if case["how"] == "accumulate" else 0,
+            "probe": {"input": numbers(probe), "before": before, "after": infer(module, probe)}}
 
 
 if __name__ == "__main__":

@@ -1,0 +1,50 @@
+// Which calls may share code, by preference.
+#include "passes/choose_sharing.h"
+
+#include <catch2/catch.hpp>
+
+#include "compiler/cost.h"
+
+using namespace tinytc;
+
+namespace {
+
+/// Calls of an elementwise kernel with the given numbers of elements.
+Program calls_of(const std::vector<std::int64_t>& counts) {
+  Program program;
+  for (std::int64_t count : counts) {
+    program.buffers.push_back({.name = "x", .type = {DType::f32, {count}, {}}});
+    KernelCall call;
+    call.kernel = "binary<float>";
+    call.arguments = {{.kind = Argument::Kind::update, .buffer = static_cast<BufferId>(program.buffers.size() - 1)}};
+    program.calls[Entry::predict].push_back(call);
+  }
+  return program;
+}
+
+std::vector<bool> shared(Program program, Preference preference) {
+  choose_sharing(program, preference);
+  std::vector<bool> list;
+  for (const KernelCall& call : program.calls[Entry::predict]) list.push_back(call.shares_code);
+  return list;
+}
+
+}  // namespace
+
+TEST_CASE("speed shares nothing, size everything") {
+  const Program program = calls_of({100000, 10, 20});
+  CHECK(shared(program, Preference::speed) == std::vector<bool>{false, false, false});
+  CHECK(shared(program, Preference::size) == std::vector<bool>{true, true, true});
+}
+
+TEST_CASE("balanced shares where little is lost, up to one percent of the cycles") {
+  Program program = calls_of({100000, 20000, 10, 200});
+  choose_sharing(program, Preference::balanced);
+  double all = 0, lost = 0;
+  for (const KernelCall& call : program.calls[Entry::predict]) {
+    all += m4f_cycles(program, call);
+    if (call.shares_code) lost += shared_extra_cycles(program, call);
+  }
+  CHECK(lost <= shared_loss * all);
+  CHECK(shared(program, Preference::balanced) == std::vector<bool>{false, true, true, true});
+}
