@@ -77,7 +77,8 @@ TINYTC_INLINE int q_multiply_even(int addend, std::int32_t sum, std::int32_t mul
 TINYTC_INLINE void q_pool2d_sum_four(const Pool2dShape& s, const QWindow& window, const std::int8_t* x,
                                      int (&sum)[4]) {
   const int step = s.dilation_w * s.channels;
-  const bool joined = window.columns == s.in_w && s.dilation_h == 1;  // rows follow each other
+  const bool joined =
+      window.columns == s.in_w && s.dilation_h == 1 && s.dilation_w == 1;  // rows follow each other
   const int rows = joined ? 1 : window.rows;
   const int length = joined ? window.rows * window.columns : window.columns;
   for (int ky = 0; ky < rows; ++ky) {
