@@ -17,7 +17,7 @@ struct Foldable {
 /// flash is not filled with repetitions; a dequantized constant does not, as RAM for it is dearer than flash.
 ///
 /// `dequantize`: also what only a DequantizeLinear makes of a constant; else such constants stay stored, for quantization rules.
-Foldable find_foldable(const Graph& graph, bool dequantize);
+Foldable find_foldable(const Graph& graph, bool dequantize = true);
 
 /// Turns the values `replaced` into constants with the given elements, and removes what is dead then.
 void apply_folded(Graph& graph, const std::vector<ValueId>& replaced, const std::vector<std::vector<std::byte>>& elements);

@@ -179,9 +179,10 @@ TINYTC_INLINE void q_conv2d_edge(const QConv2dShape& s, const std::int8_t* from,
     q_fill_run(s.x_zero_point, elements - last, 2, words + last);
     return;
   }
-  for (int k = 0; k < elements; ++k) {
-    bytes[k] = k >= first && k < last ? from[k] : static_cast<std::int8_t>(s.x_zero_point);
-  }
+  const std::int8_t zero = static_cast<std::int8_t>(s.x_zero_point);
+  for (int k = 0; k < first; ++k) bytes[k] = zero;
+  for (int k = first; k < last; ++k) bytes[k] = from[k];
+  for (int k = last; k < elements; ++k) bytes[k] = zero;
   q_widen_run(bytes, elements, 2, words);
 }
 
@@ -299,7 +300,7 @@ TINYTC_INLINE void q_conv2d_channels(const QConv2dShape& s, const std::uint32_t*
   if (channels >= 4 && count >= 2 && scale.shift == nullptr && out.lo == -128 && out.hi == 127) {
     q_bytes_2x4(QBlockArguments{words, words + 2 * count, q_skip_2x4(count), w, bias + o,
                                 scale.multiplier + o, out.zero_point, y0 + o, y0 + o + channels / 4 * 4,
-                                static_cast<int>(y1 - y0)});
+                                static_cast<int>(y1 - y0), 256 * out.zero_point + 128});
     first = channels / 4 * 4;
   }
 #endif

@@ -62,7 +62,7 @@ TINYTC_INLINE void q_dense_row(const QDenseShape& s, const std::uint32_t* x, con
 #if defined(TINYTC_DSP)
   if (s.out >= 8 && scale.shift == nullptr && out.lo == -128 && out.hi == 127) {
     q_bytes_1x8(QBlockArguments{x, x + words, q_skip_1x8(words), w, bias, scale.multiplier, out.zero_point, y,
-                                y + s.out / 8 * 8, 0});
+                                y + s.out / 8 * 8, 0, 256 * out.zero_point + 128});
     o = s.out / 8 * 8;
   }
 #endif

@@ -39,7 +39,7 @@ constexpr int q_depthwise_ring_lead(const QDepthwiseConv2dShape& s) {
   int lead = -s.batch * s.in_h * s.in_w * s.channels;
   const int rows = q_depthwise_ring_rows(s);
   for (int image = 0; image < s.batch; ++image) {
-    for (int t = 0; t * rows < s.out_h; ++t) {
+    for (int t = 0; t < (s.out_h + rows - 1) / rows; ++t) {
       const int row = t == 0 ? 0 : max_of(0, 2 * (t + 1) - s.pad_top);
       const int written = (image * s.out_h + t * rows) * s.out_w * s.channels;
       const int read = (image * s.in_h + row) * s.in_w * s.channels;
@@ -207,40 +207,45 @@ struct QDepthwiseArguments {
 // Sets up the stack, then a channel: 0 end of the pairs, 4 y, 8 row, 12 pixel, 16 multiplier, 20 zero point,
 // 24 bias, 28 w, 32 biases, 36 multipliers, 40 y of the channel, 44 pairs, 48 rest, 52 odd, 56 channels, 60
 // r7, 64 arguments. r7, r9 - lr: upper and lower pairs of the kernel columns.
-#define TINYTC_Q_DEPTHWISE_ENTER                                                           \
-  "sub sp, sp, #68\n"                                                                      \
-  "str r0, [sp, #64]\n"                                                                    \
-  "str r7, [sp, #60]\n"                                                                    \
-  "ldm r0, {r1, r2, r3, r4, r5, r6}\n"                                                     \
-  "str r5, [sp, #8]\n"                                                                     \
-  "str r4, [sp, #12]\n"                                                                    \
-  "str r6, [sp, #20]\n"                                                                    \
-  "str r3, [sp, #44]\n"                                                                    \
-  "add r0, r0, #24\n"                                                                      \
-  "ldm r0, {r3, r4, r5, r6, r8, r9, r10}\n"                                                \
-  "add r0, sp, #28\n"                                                                      \
-  "stm r0, {r3, r4, r5, r6}\n"                                                             \
-  "str r8, [sp, #56]\n"                                                                    \
-  "str r9, [sp, #52]\n"                                                                    \
-  "str r10, [sp, #48]\n"                                                                   \
-  "mov r0, r1\n"                                                                           \
-  "mov r1, r2\n"                                                                           \
-  "1:\n"                                                                                   \
-  "add r2, sp, #28\n"                                                                      \
-  "ldm r2, {r3, r4, r5, r6}\n"                                                             \
-  "ldr r8, [r4], #4\n"                                                                     \
-  "ldr r9, [r5], #4\n"                                                                     \
-  "str r6, [sp, #4]\n"                                                                     \
-  "add r6, r6, #1\n"                                                                       \
-  "str r9, [sp, #16]\n"                                                                    \
-  "ldr r9, [sp, #44]\n"                                                                    \
-  "ldr r10, [r3], #4\n"                                                                    \
-  "ldr r12, [r3], #4\n"                                                                    \
-  "ldr lr, [r3], #4\n"                                                                     \
-  "stm r2, {r3, r4, r5, r6}\n"                                                             \
-  "str r8, [sp, #24]\n"                                                                    \
-  "add r9, r9, r0\n"                                                                       \
-  "str r9, [sp]\n" TINYTC_Q_EXPAND("r10", "r7", "r9") TINYTC_Q_EXPAND("r12", "r10", "r11") \
+#define TINYTC_Q_DEPTHWISE_ENTER                                                            \
+  "sub sp, sp, #68\n"                                                                       \
+  "str r0, [sp, #64]\n"                                                                     \
+  "str r7, [sp, #60]\n"                                                                     \
+  "ldm r0, {r1, r2, r3, r4, r5, r6}\n"                                                      \
+  "str r5, [sp, #8]\n"                                                                      \
+  "str r4, [sp, #12]\n"                                                                     \
+  "str r6, [sp, #20]\n"                                                                     \
+  "str r3, [sp, #44]\n"                                                                     \
+  "add r0, r0, #24\n"                                                                       \
+  "ldm r0, {r3, r4, r5, r6, r8, r9, r10}\n"                                                 \
+  "add r0, sp, #28\n"                                                                       \
+  "stm r0, {r3, r4, r5, r6}\n"                                                              \
+  "str r8, [sp, #56]\n"                                                                     \
+  "str r9, [sp, #52]\n"                                                                     \
+  "str r10, [sp, #48]\n"                                                                    \
+  "mov r0, r1\n"                                                                            \
+  "mov r1, r2\n"                                                                            \
+  "1:\n"                                                                                    \
+  "ldr r3, [sp, #28]\n"                                                                     \
+  "ldr r4, [sp, #32]\n"                                                                     \
+  "ldr r5, [sp, #36]\n"                                                                     \
+  "ldr r6, [sp, #40]\n"                                                                     \
+  "ldr r8, [r4], #4\n"                                                                      \
+  "ldr r9, [r5], #4\n"                                                                      \
+  "ldr r10, [r3], #4\n"                                                                     \
+  "ldr r12, [r3], #4\n"                                                                     \
+  "ldr lr, [r3], #4\n"                                                                      \
+  "ldr r11, [sp, #44]\n"                                                                    \
+  "str r3, [sp, #28]\n"                                                                     \
+  "str r4, [sp, #32]\n"                                                                     \
+  "str r5, [sp, #36]\n"                                                                     \
+  "str r6, [sp, #4]\n"                                                                      \
+  "add r6, r6, #1\n"                                                                        \
+  "add r11, r11, r0\n"                                                                      \
+  "str r6, [sp, #40]\n"                                                                     \
+  "str r9, [sp, #16]\n"                                                                     \
+  "str r8, [sp, #24]\n"                                                                     \
+  "str r11, [sp]\n" TINYTC_Q_EXPAND("r10", "r7", "r9") TINYTC_Q_EXPAND("r12", "r10", "r11") \
       TINYTC_Q_EXPAND("lr", "r12", "lr")
 // The next channel, or the end.
 #define TINYTC_Q_DEPTHWISE_LEAVE \

@@ -90,26 +90,26 @@
   "ldr r2, [r0, #8]\n" \
   "push {r0, r1, r2, r7}\n"
 // Copies the arguments to the stack, and r7 behind them; r1: weights.
-#define TINYTC_Q_FRAME                                   \
-  "sub sp, sp, #48\n"                                    \
-  "ldm r0, {r1, r2, r3, r4, r5, r6, r8, r9, r10, r11}\n" \
-  "stm sp, {r1, r2, r3, r4, r5, r6, r8, r9, r10, r11}\n" \
-  "str r7, [sp, #40]\n"                                  \
+#define TINYTC_Q_FRAME                                        \
+  "sub sp, sp, #48\n"                                         \
+  "ldm r0, {r1, r2, r3, r4, r5, r6, r8, r9, r10, r11, r12}\n" \
+  "stm sp, {r1, r2, r3, r4, r5, r6, r8, r9, r10, r11, r12}\n" \
+  "str r7, [sp, #44]\n"                                       \
   "mov r1, r4\n"
-// Four sums of a channel pair each (first in A, C; both in B, D) become int8: pairs' differences, times
-// their multipliers.
+// The sums of a channel pair become int8. The first channel takes one rounding multiply with r5, its zero
+// point. Both - first is 256 times the second channel's sum t, and with r0 = 256 zero point + 128
+//   floor((r0 + floor(256 t M / 2^32)) / 256) = zero point + floor((t M + 2^31) / 2^32)
+// exactly, so the division by 256 is the shift of the saturation.
 #define TINYTC_Q_FINISH_PAIR(FIRST, BOTH, M0, M1) \
   "sub " BOTH ", " BOTH ", " FIRST                \
   "\n"                                            \
   "smmlar " FIRST ", " FIRST ", " M0              \
   ", r5\n"                                        \
-  "asr " BOTH ", " BOTH                           \
-  ", #8\n"                                        \
+  "smmla " BOTH ", " BOTH ", " M1                 \
+  ", r0\n"                                        \
   "ssat " FIRST ", #8, " FIRST                    \
   "\n"                                            \
-  "smmlar " BOTH ", " BOTH ", " M1                \
-  ", r5\n"                                        \
-  "ssat " BOTH ", #8, " BOTH "\n"
+  "ssat " BOTH ", #8, " BOTH ", asr #8\n"
 #endif
 
 namespace tinytc {
@@ -142,7 +142,8 @@ struct QBlockArguments {
   int zero_point;
   std::int8_t* y;
   const std::int8_t* y_end;
-  int next;  ///< from the first pixel's output to the second's
+  int next;      ///< from the first pixel's output to the second's
+  int rounding;  ///< 256 zero_point + 128
 };
 
 #if defined(TINYTC_DSP)
@@ -159,14 +160,17 @@ TINYTC_NOINLINE inline void q_bytes_2x4(const QBlockArguments& arguments) {
   register const QBlockArguments* at asm("r0") = &arguments;
   asm volatile(TINYTC_Q_FRAME
       "2:\n"
-      "ldr r5, [sp, #16]\n"
+      "ldr lr, [sp, #16]\n"
       "ldr r0, [sp]\n"
-      "ldm r5!, {r7, r8, r9, r10}\n"
-      "str r5, [sp, #16]\n"
+      "ldr r7, [lr], #4\n"
+      "ldr r8, [lr], #4\n"
+      "ldr r9, [lr], #4\n"
+      "ldr r10, [lr], #4\n"
       "ldr r2, [r0], #4\n"
       "ldr r3, [r0], #4\n"
       "ldr r4, [r1], #4\n"
       "ldr r5, [r1], #4\n"
+      "str lr, [sp, #16]\n"
       "add r6, r7, r8, lsl #8\n"
       "add r8, r9, r10, lsl #8\n"
       "smlad r10, r3, r4, r6\n"
@@ -181,7 +185,9 @@ TINYTC_NOINLINE inline void q_bytes_2x4(const QBlockArguments& arguments) {
       "smlad r9, r2, r5, r9\n" TINYTC_Q_LOOP(TINYTC_Q_FOUR(TINYTC_Q_EIGHT(TINYTC_Q_STEP_2X4)))
       "ldr r2, [sp, #20]\n"
       "ldr r5, [sp, #24]\n"
-      "ldm r2!, {r3, r4}\n" TINYTC_Q_FINISH_PAIR("r7", "r6", "r3", "r4")
+      "ldr r0, [sp, #40]\n"
+      "ldr r3, [r2], #4\n"
+      "ldr r4, [r2], #4\n" TINYTC_Q_FINISH_PAIR("r7", "r6", "r3", "r4")
       TINYTC_Q_FINISH_PAIR("r11", "r10", "r3", "r4")
       "ldm r2!, {r3, r4}\n"
       "str r2, [sp, #20]\n" TINYTC_Q_FINISH_PAIR("r9", "r8", "r3", "r4")
@@ -201,7 +207,7 @@ TINYTC_NOINLINE inline void q_bytes_2x4(const QBlockArguments& arguments) {
       "str r2, [sp, #28]\n"
       "cmp r2, r4\n"
       "bne 2b\n"
-      "ldr r7, [sp, #40]\n"
+      "ldr r7, [sp, #44]\n"
       "add sp, sp, #48\n"
       : "+r"(at)
       :
@@ -219,7 +225,9 @@ TINYTC_NOINLINE inline void q_bytes_1x8(const QBlockArguments& arguments) {
       "str r2, [sp, #16]\n" TINYTC_Q_START_1X8 TINYTC_Q_LOOP(TINYTC_Q_EIGHT(TINYTC_Q_STEP_1X8))
       "ldr r2, [sp, #20]\n"
       "ldr r5, [sp, #24]\n"
-      "ldm r2!, {r3, r4}\n" TINYTC_Q_FINISH_PAIR("r7", "r6", "r3", "r4")
+      "ldr r0, [sp, #40]\n"
+      "ldr r3, [r2], #4\n"
+      "ldr r4, [r2], #4\n" TINYTC_Q_FINISH_PAIR("r7", "r6", "r3", "r4")
       "ldm r2!, {r3, r4}\n" TINYTC_Q_FINISH_PAIR("r9", "r8", "r3", "r4")
       "ldm r2!, {r3, r4}\n" TINYTC_Q_FINISH_PAIR("r11", "r10", "r3", "r4")
       "ldm r2!, {r3, r4}\n" TINYTC_Q_FINISH_PAIR("lr", "r12", "r3", "r4")
@@ -237,7 +245,7 @@ TINYTC_NOINLINE inline void q_bytes_1x8(const QBlockArguments& arguments) {
       "str r2, [sp, #28]\n"
       "cmp r2, r3\n"
       "bne 2b\n"
-      "ldr r7, [sp, #40]\n"
+      "ldr r7, [sp, #44]\n"
       "add sp, sp, #48\n"
       : "+r"(at)
       :
@@ -247,8 +255,8 @@ TINYTC_NOINLINE inline void q_bytes_1x8(const QBlockArguments& arguments) {
 /// q_block_2x4 in assembly.
 TINYTC_NOINLINE inline void q_sums_2x4(int words, const std::uint32_t* x, const std::uint32_t* w,
                                        const std::int32_t* bias, std::int32_t* sum) {
-  const QBlockArguments arguments{x, x + 2 * words, q_skip(words, 8, 56), w, bias, sum, 0, nullptr, nullptr,
-                                  0};
+  const QBlockArguments arguments{
+      x, x + 2 * words, q_skip(words, 8, 56), w, bias, sum, 0, nullptr, nullptr, 0, 0};
   register const QBlockArguments* at asm("r0") = &arguments;
   asm volatile(TINYTC_Q_ENTER
                "ldr r5, [r0, #16]\n"
@@ -270,7 +278,7 @@ TINYTC_NOINLINE inline void q_sums_2x4(int words, const std::uint32_t* x, const 
 /// q_block_1x8 in assembly.
 TINYTC_NOINLINE inline void q_sums_1x8(int words, const std::uint32_t* x, const std::uint32_t* w,
                                        const std::int32_t* bias, std::int32_t* sum) {
-  const QBlockArguments arguments{x, x + words, q_skip_1x8(words), w, bias, sum, 0, nullptr, nullptr, 0};
+  const QBlockArguments arguments{x, x + words, q_skip_1x8(words), w, bias, sum, 0, nullptr, nullptr, 0, 0};
   register const QBlockArguments* at asm("r0") = &arguments;
   asm volatile(TINYTC_Q_ENTER
                "ldr r2, [r0, #16]\n"

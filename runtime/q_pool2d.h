@@ -72,15 +72,19 @@ TINYTC_INLINE int q_multiply_even(int addend, std::int32_t sum, std::int32_t mul
   return addend + static_cast<int>(min_of(max_of(value, -limit), limit));
 }
 
-/// Adds four neighbouring channels of a window. x: the window's first element of the first of them. A row's
-/// sums are kept in 16-bit lanes for up to 128 columns.
+/// Adds four neighbouring channels of a window. x: the window's first element of the first of them. Sums
+/// of up to 128 elements are kept in 16-bit lanes.
 TINYTC_INLINE void q_pool2d_sum_four(const Pool2dShape& s, const QWindow& window, const std::int8_t* x,
                                      int (&sum)[4]) {
   const int step = s.dilation_w * s.channels;
-  for (int ky = 0; ky < window.rows; ++ky) {
+  const bool joined =
+      window.columns == s.in_w && s.dilation_h == 1 && s.dilation_w == 1;  // rows follow each other
+  const int rows = joined ? 1 : window.rows;
+  const int length = joined ? window.rows * window.columns : window.columns;
+  for (int ky = 0; ky < rows; ++ky) {
     const std::int8_t* row = x + ky * s.dilation_h * s.in_w * s.channels;
-    for (int first = 0; first < window.columns; first += 128) {
-      const int columns = min_of(128, window.columns - first);
+    for (int first = 0; first < length; first += 128) {
+      const int columns = min_of(128, length - first);
       std::uint32_t even = 0;
       std::uint32_t odd = 0;
       for (int kx = 0; kx < columns; ++kx) {

@@ -83,7 +83,8 @@ constexpr QSoftmaxScale q_softmax_scale(double y_scale) {
 /// Bits of the exponentials of a softmax over `axis` elements, axis < 2^20: their sum stays below 2^32.
 constexpr int q_softmax_bits(int axis) {
   int bits = 31;
-  for (; (static_cast<std::int64_t>(axis) << bits) >= std::int64_t{1} << 32; --bits) {
+  for (int step = 0; step < 31; ++step) {
+    if ((static_cast<std::int64_t>(axis) << bits) >= std::int64_t{1} << 32) --bits;
   }
   return bits;
 }

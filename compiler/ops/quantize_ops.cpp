@@ -27,7 +27,7 @@ Quantization checked_quantization(const TypeContext& context, const Shape& tenso
   for (int i = 1; i < context.input_count(); ++i)
     if (context.has_input(i) && context.graph.value(context.node.inputs[static_cast<std::size_t>(i)]).data.empty())
       context.fail(fmt::format("its {} is not known at compile time", i == 1 ? "scale" : "zero point"));
-  require_float(context, 1);
+  require_dtype(context, 1, DType::f32);
   if (context.attributes().get_int("block_size", 0) != 0) context.fail("scales of blocks are not supported");
   const Shape& shape = context.shape(1);
   const std::int64_t count = element_count(shape);
@@ -52,7 +52,7 @@ Quantization checked_quantization(const TypeContext& context, const Shape& tenso
 }
 
 std::vector<TensorType> infer_quantize(const TypeContext& context) {
-  require_float(context);
+  require_dtype(context, 0, DType::f32);
   const DType stored = context.has_input(2)                            ? context.input(2).dtype
                        : context.attributes().get_int("output_dtype", 0) != 0 ? dtype_of_onnx(context, context.attributes().get_int("output_dtype", 0))
                                                                               : DType::u8;

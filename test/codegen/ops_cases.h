@@ -58,6 +58,8 @@ struct ValueCase {
 /// The tables.
 const std::vector<GradientCase>& gradient_cases();
 const std::vector<ValueCase>& value_cases();
+/// The part of them about stored numbers (ops_quantized_cases_test.cpp).
+std::vector<ValueCase> quantized_cases();
 
 /// The graph of all gradient cases, forward and gradient nodes, and what its inputs are fed.
 Graph gradient_graph(std::vector<std::vector<double>>& feeds);

@@ -293,7 +293,7 @@ const std::vector<ValueCase>& value_cases() {
   static const std::vector<ValueCase> all = [] {
     Cases list;
     for (const Cases& cases : {function_cases(), arithmetic_cases(), reduction_cases(), movement_cases(),
-                               network_cases(), optimizer_cases()})
+                               network_cases(), optimizer_cases(), quantized_cases()})
       list.insert(list.end(), cases.begin(), cases.end());
     return list;
   }();

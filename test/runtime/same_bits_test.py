@@ -1,6 +1,6 @@
 """The kernels give the same bits with every compiler, optimization, standard and core, and compile without warnings.
 
-Builds checksums.cpp many times and compares what it prints. Skipped (exit code 77) where no second compiler is installed; each
+Builds checksums.cpp (floats) and q_checksums.cpp (int8) many times and compares what they print. Skipped (exit code 77) where no second compiler is installed; each
 compiler or emulator that is missing is left out with a message.
 """
 
@@ -13,7 +13,7 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FIRMWARE = ROOT / "test" / "firmware"
-CHECKSUMS = pathlib.Path(__file__).with_name("checksums.cpp")
+CHECKSUMS = [pathlib.Path(__file__).with_name(name) for name in ("checksums.cpp", "q_checksums.cpp")]
 WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror"]
 sys.path.insert(0, str(ROOT / "scripts"))
 import emulation  # noqa: E402
@@ -46,34 +46,39 @@ class SameBits(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.folder = pathlib.Path(folder.name)
 
-    def host_output(self, compiler: str, flags: list[str]) -> str:
+    def host_output(self, checksums: pathlib.Path, compiler: str, flags: list[str]) -> str:
         program = self.folder / "program"
-        sources = [CHECKSUMS, FIRMWARE / "board_host.cpp"]
+        sources = [checksums, FIRMWARE / "board_host.cpp"]
         subprocess.run(
             [compiler, *WARNINGS, *flags, f"-I{ROOT}", f"-I{FIRMWARE}", *map(str, sources), "-o", str(program)], check=True
         )
         return subprocess.run([str(program)], check=True, capture_output=True, text=True).stdout
 
-    def board_output(self, target: str, flags: list[str]) -> str:
-        image = emulation.build(target, CHECKSUMS, self.folder / target, cxxflags=[*WARNINGS, *flags], stack="16K")
+    def board_output(self, checksums: pathlib.Path, target: str, flags: list[str]) -> str:
+        image = emulation.build(target, checksums, self.folder / checksums.stem / target, cxxflags=[*WARNINGS, *flags], stack="16K")
         return emulation.run(image, [], False)["output"]
 
     def test_all_builds_agree(self):
-        expected = self.host_output("g++", ["-std=gnu++14", "-O2"])
+        for checksums in CHECKSUMS:
+            with self.subTest(checksums=checksums.name):
+                self.all_builds_agree(checksums)
+
+    def all_builds_agree(self, checksums: pathlib.Path):
+        expected = self.host_output(checksums, "g++", ["-std=gnu++14", "-O2"])
         self.assertGreaterEqual(len(expected.splitlines()), 30)
         for compiler, flags in HOST_BUILDS:
             if compiler is None:
                 print("left out: clang++ is not installed", file=sys.stderr)
                 continue
             with self.subTest(compiler=compiler, flags=flags):
-                self.assertEqual(self.host_output(compiler, flags), expected)
+                self.assertEqual(self.host_output(checksums, compiler, flags), expected)
         for target, flags in BOARD_BUILDS:
             tools = ["qemu-system-riscv32", "riscv64-unknown-elf-g++"] if target == "esp32c3" else ["qemu-system-arm", "arm-none-eabi-g++"]
             if any(shutil.which(tool) is None for tool in tools):
                 print(f"left out: {target} (needs {', '.join(tools)})", file=sys.stderr)
                 continue
             with self.subTest(target=target, flags=flags):
-                self.assertEqual(self.board_output(target, flags), expected)
+                self.assertEqual(self.board_output(checksums, target, flags), expected)
 
 
 class Headers(unittest.TestCase):

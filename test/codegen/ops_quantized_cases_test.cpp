@@ -1,0 +1,68 @@
+// Cases of ops_values_test.cpp for quantized tensors: QuantizeLinear, DequantizeLinear and the int8 operators that passes make.
+#include "test/codegen/ops_cases.h"
+
+namespace tinytc {
+
+namespace {
+
+Operand bytes(Shape shape, std::vector<double> numbers, Role role = Role::input) { return of(DType::i8, std::move(shape), std::move(numbers), role); }
+Operand known(DType dtype, std::vector<double> numbers) {
+  const auto count = static_cast<std::int64_t>(numbers.size());
+  return of(dtype, {count}, std::move(numbers), Role::constant);
+}
+
+constexpr double half = 1U << 30;  // multiplier of scale 1/4 without a shift (2^-32), of scale 1/2 with shift 31
+
+Attributes affine(double a, double b, int zero_point) {
+  return {{"a_scale", a}, {"b_scale", b}, {"y_zero_point", integer(zero_point)}};
+}
+
+}  // namespace
+
+std::vector<ValueCase> quantized_cases() {
+  std::vector<double> reversed(256), exponentials(256, 0);
+  for (int i = 0; i < 256; ++i) reversed[static_cast<std::size_t>(i)] = 127 - i;
+  exponentials[0] = half;
+  return {
+      // Halves go to the even number; what is out of range to its end.
+      {"QuantizeLinear",
+       {of(DType::f32, {5}, {-1, 0.25, 0.75, 1000, -1000}), of(DType::f32, {}, {0.5}, Role::constant), bytes({}, {3}, Role::constant)},
+       {},
+       {{1, 3, 5, 127, -128}}},
+      {"QuantizeLinear", {of(DType::f32, {2}, {3, -1}), of(DType::f32, {}, {2}, Role::constant)}, {}, {{2, 0}}},
+      {"DequantizeLinear",
+       {bytes({2, 2}, {1, 2, 3, -4}), known(DType::f32, {0.5, 2}), bytes({2}, {1, 0}, Role::constant)},
+       {{"axis", integer(0)}},
+       {{0, 0.5, 6, -8}}},
+      {"FlipSign", {of(DType::u8, {3}, {0, 128, 255})}, {}, {{-128, 0, 127}}},
+      {"FlipSign", {bytes({3}, {-128, 0, 127})}, {}, {{0, 128, 255}}},
+      {"Int8Table", {bytes({3}, {-128, 0, 127}), known(DType::i8, reversed)}, {}, {{127, -1, -128}}},
+      {"Int8Sum", {bytes({2}, {10, -20}), bytes({1}, {4})}, affine(0.5, 0.25, 1), {{7, -8}}},
+      {"Int8Product", {bytes({2}, {10, -20}), bytes({1}, {4})}, {{"scale", 0.1}}, {{4, -8}}},
+      // Halves go upwards.
+      {"Int8Conv",
+       {bytes({1, 1, 1, 3}, {1, 2, 3}), bytes({2, 1, 1, 1}, {2, -3}, Role::constant), known(DType::i32, {0, 10}), known(DType::i32, {half, half})},
+       {},
+       {{1, 1, 2, 2, 1, 0}}},
+      {"Int8Conv",  // one channel each; the left neighbour of the first pixel is the zero point
+       {bytes({1, 2, 1, 2}, {1, 2, 3, 4}), bytes({2, 1, 1, 2}, {1, 1, 1, -1}, Role::constant), known(DType::i32, {0, 0}),
+        known(DType::i32, {half, half}), known(DType::i8, {30, 30})},
+       {{"group", integer(2)}, {"pads", Ints{0, 1, 0, 0}}, {"x_zero_point", integer(5)}},
+       {{6, 3, 2, -1}}},
+      {"Int8Dense",
+       {bytes({1, 2}, {3, 4}), bytes({1, 2}, {5, 6}, Role::constant), known(DType::i32, {1}), known(DType::i32, {half})},
+       {{"y_hi", integer(9)}},
+       {{9}}},
+      // 10 / 4 and 14 / 4: halves go to the even number.
+      {"Int8AveragePool",
+       {bytes({1, 2, 2, 2}, {1, 2, 3, 4, 2, 3, 4, 5}), known(DType::i32, {half, half, half, half}), known(DType::i8, {30, 31, 31, 32})},
+       {{"kernel_shape", Ints{2, 2}}},
+       {{2, 4}}},
+      {"Int8Softmax",
+       {bytes({1, 2}, {7, 7}), known(DType::u32, exponentials)},
+       {{"y_scale", 1.0 / 256}, {"y_zero_point", integer(-128)}},
+       {{0, 0}}},
+  };
+}
+
+}  // namespace tinytc

@@ -1,0 +1,130 @@
+"""Small networks that onnxruntime's quantizer turns into quantized models while the tests run."""
+
+from __future__ import annotations
+
+import logging
+import pathlib
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_dynamic, quantize_static
+
+logging.disable(logging.WARNING)  # the quantizer recommends preprocessing that these models do not need
+
+
+class Network:
+    """A chain of nodes; `last` is the newest tensor."""
+
+    def __init__(self, shape: list[int], seed: int):
+        self.random = np.random.default_rng(seed)
+        self.shape, self.last, self.nodes, self.initializers = shape, "x", [], []
+
+    def weight(self, *shape: int) -> str:
+        spread = np.sqrt(np.prod(shape[1:])) if len(shape) > 1 else 4.0
+        return self.constant((self.random.standard_normal(shape) / spread).astype(np.float32))
+
+    def constant(self, array) -> str:
+        name = f"c{len(self.initializers)}"
+        self.initializers.append(numpy_helper.from_array(np.asarray(array), name))
+        return name
+
+    def add(self, op: str, inputs: list[str] | None = None, outputs: int = 1, **attributes):
+        names = [f"v{len(self.nodes)}_{i}" for i in range(outputs)]
+        self.nodes.append(helper.make_node(op, inputs or [self.last], names, name=f"n{len(self.nodes)}", **attributes))
+        self.last = names[0]
+        return names if outputs > 1 else names[0]
+
+    def conv(self, channels: int, outputs: int, kernel: int, group: int = 1, x: str | None = None, **attributes) -> str:
+        operands = [x or self.last, self.weight(outputs, channels // group, kernel, kernel), self.weight(outputs)]
+        return self.add("Conv", operands, group=group, kernel_shape=[kernel, kernel], **attributes)
+
+    def model(self) -> onnx.ModelProto:
+        graph = helper.make_graph(self.nodes, "made", [helper.make_tensor_value_info("x", TensorProto.FLOAT, self.shape)],
+                                  [helper.make_tensor_value_info(self.last, TensorProto.FLOAT, None)], self.initializers)
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+        model.ir_version = 8
+        return onnx.shape_inference.infer_shapes(model)
+
+
+def cnn() -> Network:
+    """Convolutions of all kinds, clamps, a residual, pools, a dense layer, softmax."""
+    n = Network([1, 3, 12, 12], 1)
+    n.conv(3, 8, 3, pads=[1, 1, 1, 1])
+    first = n.add("Relu")
+    n.conv(8, 8, 3, group=8, pads=[1, 1, 1, 1])
+    n.add("Clip", [n.last, n.constant(np.float32(0)), n.constant(np.float32(6))])
+    n.conv(8, 8, 1)
+    n.add("Add", [n.last, first])
+    n.conv(8, 8, 3, group=2, strides=[2, 2], pads=[1, 1, 1, 1])
+    n.add("MaxPool", kernel_shape=[2, 2], strides=[2, 2])
+    n.add("GlobalAveragePool")
+    n.add("Flatten")
+    n.add("Gemm", [n.last, n.weight(5, 8), n.weight(5)], transB=1)
+    n.add("Softmax", axis=-1)
+    return n
+
+
+def functions() -> Network:
+    """Functions of one operand, which become tables, sums and products between dense layers."""
+    n = Network([2, 20], 2)
+    n.add("MatMul", [n.last, n.weight(20, 16)])
+    n.add("Add", [n.last, n.weight(16)])
+    gate = n.add("Sigmoid")
+    n.add("MatMul", [n.last, n.weight(16, 16)])
+    n.add("Tanh")
+    n.add("Mul", [n.last, gate])
+    n.add("HardSwish")
+    n.add("LeakyRelu", alpha=0.1)
+    n.add("MatMul", [n.last, n.weight(16, 4)])
+    return n
+
+
+def moves() -> Network:
+    """What only moves elements, with equal scales and with different ones."""
+    n = Network([1, 4, 6, 6], 3)
+    n.conv(4, 6, 1)
+    other = n.add("HardSigmoid", alpha=0.2, beta=0.5)
+    n.conv(4, 6, 3, x="x", pads=[1, 1, 1, 1])
+    n.add("Concat", [n.last, other], axis=1)
+    n.add("Resize", [n.last, "", n.constant(np.array([1, 1, 2, 2], np.float32))], mode="nearest",
+          coordinate_transformation_mode="asymmetric", nearest_mode="floor")
+    n.add("Transpose", perm=[0, 2, 3, 1])
+    n.add("Pad", [n.last, n.constant(np.array([0, 1, 1, 0, 0, 1, 1, 0], np.int64))])
+    n.add("Slice", [n.last, n.constant(np.array([2])), n.constant(np.array([12])), n.constant(np.array([1]))])
+    n.add("Transpose", perm=[0, 3, 1, 2])
+    halves = n.add("Split", [n.last, n.constant(np.array([4, 8]))], outputs=2, axis=1)
+    n.conv(8, 4, 3, x=halves[1])
+    n.add("AveragePool", kernel_shape=[3, 3])  # 9 elements: no average of stored numbers lies halfway
+    n.add("Reshape", [n.last, n.constant(np.array([1, -1]))])
+    return n
+
+
+NETWORKS = {"cnn": cnn, "functions": functions, "moves": moves}
+FORMS = {
+    "int8": {"activation_type": QuantType.QInt8, "weight_type": QuantType.QInt8, "per_channel": True},
+    "uint8": {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QInt8},
+    "uint8_weights": {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QUInt8},
+    "qoperator": {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QInt8, "quant_format": QuantFormat.QOperator},
+}
+
+
+class Calibration(CalibrationDataReader):
+    def __init__(self, shape: list[int]):
+        random = np.random.default_rng(4)
+        self.samples = iter([{"x": random.standard_normal(shape).astype(np.float32)} for _ in range(8)])
+
+    def get_next(self):
+        return next(self.samples, None)
+
+
+def write(name: str, form: str, folder: pathlib.Path) -> pathlib.Path:
+    """The quantized model of a network; form "dynamic": weights only, activations while it runs."""
+    network = NETWORKS[name]()
+    plain, quantized = folder / f"{name}.onnx", folder / f"{name}_{form}.onnx"
+    onnx.save(network.model(), plain)
+    if form == "dynamic":
+        quantize_dynamic(plain, quantized, weight_type=QuantType.QInt8)
+    else:
+        quantize_static(plain, quantized, Calibration(network.shape), **{"quant_format": QuantFormat.QDQ, **FORMS[form]})
+    return quantized

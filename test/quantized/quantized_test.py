@@ -1,0 +1,222 @@
+"""Quantized models, as they come: compiled for a board, run on the host and on the emulated board.
+
+    python test/quantized/quantized_test.py [Reference|Made|Interface|Refusals]
+
+Exit code 77: onnx, onnxruntime or the reference networks (../shared/models) are missing.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "test" / "emitted"))
+SHARED = ROOT.parent / "shared" / "models"
+try:
+    import numpy as np
+    import onnx
+    import onnxruntime
+    from onnx import TensorProto, helper, numpy_helper
+
+    import emitted_support
+    import made
+except ImportError as error:
+    print(f"skipped: {error}")
+    sys.exit(77)
+
+TARGET = "nrf52840"
+FUNCTION = """#include "net.h"
+namespace {{ net::Model model; }}
+extern "C" void predict(const {input}* x, {output}* y) {{ model.init(); model.predict(x, y); }}
+"""
+SELF_TEST = """#include "board.h"
+#include "net.h"
+namespace { net::Model model; }
+int main(int, char**) { return model.self_test() ? 0 : 1; }
+"""
+
+
+def emit(model: pathlib.Path, *options: str) -> pathlib.Path:
+    return emitted_support.emit(model, *options, target=TARGET)
+
+
+def host_function(folder: pathlib.Path):
+    """predict(x) of emitted code, compiled for the host; the array that comes back has the shape `shape`."""
+    header = (folder / "net.h").read_text()
+    types = {"input": re.search(r"([\w:]+)\* input\(", header)[1], "output": re.search(r"const ([\w:]+)\* output\(", header)[1]}
+    (folder / "predict.cpp").write_text(FUNCTION.format(**types))
+    library = folder / "predict.so"
+    emitted_support.run("g++", "-std=gnu++14", "-O1", "-shared", "-fPIC", "-o", library, folder / "predict.cpp", folder / "net.cpp")
+    call = ctypes.CDLL(str(library)).predict
+
+    def predict(x: np.ndarray, like: np.ndarray) -> np.ndarray:
+        x, y = np.ascontiguousarray(x), np.zeros_like(like)
+        call(ctypes.c_void_p(x.ctypes.data), ctypes.c_void_p(y.ctypes.data))
+        return y
+
+    return predict
+
+
+def kernels(folder: pathlib.Path) -> list[str]:
+    """Names of the kernels that predict() calls."""
+    called = re.findall(r"^  (\w+)\(shape, ", (folder / "net.cpp").read_text(), re.MULTILINE)
+    assert called
+    return called
+
+
+class Reference(unittest.TestCase):
+    """Published int8 networks and what onnxruntime (MLPerf Tiny) or exact arithmetic (MCUNet) gives for them."""
+
+    NETWORKS = {
+        "mlperf_tiny/kws_int8.onnx": ("mlperf_tiny/kws_io.npz", "outputs_onnx"),
+        "mlperf_tiny/ic_int8.onnx": ("mlperf_tiny/ic_io.npz", "outputs_onnx"),
+        "mlperf_tiny/vww_int8.onnx": ("mlperf_tiny/vww_io.npz", "outputs_onnx"),
+        "mlperf_tiny/ad_int8.onnx": ("mlperf_tiny/ad_io.npz", "outputs_onnx"),
+        "mcunet/mcunet_vww1_int8.onnx": ("mcunet/mcunet_vww1_io.npz", "outputs_halfeven"),
+        "mcunet/mcunet5fps_safe_int8.onnx": ("mcunet/mcunet5fps_io.npz", "logits_halfeven"),
+    }
+
+    def setUp(self):
+        if not SHARED.is_dir():
+            self.skipTest("../shared/models is not there")
+
+    def test_every_bit(self):
+        for model, (file, key) in self.NETWORKS.items():
+            with self.subTest(model):
+                predict = host_function(emit(SHARED / model))
+                samples = np.load(SHARED / file)
+                for x, y in zip(samples["inputs"], samples[key]):
+                    np.testing.assert_array_equal(predict(x.astype(np.int8), y), y)
+
+    def test_every_bit_on_the_board(self):
+        """The self-test compares with what the host computed from random inputs."""
+        import emulation
+        with tempfile.TemporaryDirectory() as folder:
+            program = pathlib.Path(folder) / "self_test.cpp"
+            program.write_text(SELF_TEST)
+            for model in list(self.NETWORKS)[:4]:
+                with self.subTest(model):
+                    emitted = emit(SHARED / model, "--self-test")
+                    image = emulation.build(TARGET, program, pathlib.Path(folder) / pathlib.Path(model).stem, sources=[str(emitted / "net.cpp")],
+                                            include=[str(emitted)], cxxflags=emitted_support.defines(), stack="16K")
+                    self.assertEqual(0, emulation.run(image, count=False, timeout=600)["exit_code"])
+
+
+class Made(unittest.TestCase):
+    """onnxruntime's quantizer, its forms, against onnxruntime without its own fused kernels: what ONNX's operators mean."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="tinytc-quantized-")
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def compare(self, name: str, form: str, least: float = 0.0) -> list[str]:
+        """Compares 20 samples; `least`: the step of the output where it cannot be found. Returns the kernels."""
+        path = made.write(name, form, self.folder)
+        folder = emit(path)
+        predict = host_function(folder)
+        options = onnxruntime.SessionOptions()
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        random, off, total = np.random.default_rng(5), 0, 0
+        step = least or self.step(path)
+        for _ in range(20):
+            x = random.standard_normal(session.get_inputs()[0].shape).astype(np.float32)
+            (wanted,) = session.run(None, {"x": x})
+            distance = np.abs(predict(x, wanted) - wanted) / step
+            # One step; the real numbers that carry the steps are rounded to single precision.
+            self.assertLess(distance.max(), 1.001)
+            off, total = off + int((distance > 0.5).sum()), total + distance.size
+        self.assertLessEqual(off, 0.01 * total)
+        return kernels(folder)
+
+    @staticmethod
+    def step(path: pathlib.Path) -> float:
+        """Scale of the conversion that gives the model's output."""
+        graph = onnx.load(path).graph
+        numbers = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+        (last,) = [node for node in graph.node if graph.output[0].name in node.output]
+        return float(numbers[last.input[1]])
+
+    def test_static_forms(self):
+        for name in made.NETWORKS:
+            for form in made.FORMS:
+                with self.subTest(name, form=form):
+                    called = self.compare(name, form)
+                    if form != "uint8_weights":  # their zero points need not leave 8 bits
+                        self.assertFalse({"conv2d", "gemm", "depthwise_conv2d", "softmax", "binary"} & set(called), called)
+
+    def test_dynamic_form(self):
+        """Weights in int8, activations quantized as they come: computed in single precision, so only its rounding differs."""
+        self.compare("functions", "dynamic", least=1e-3)
+
+
+class Interface(unittest.TestCase):
+    """A quantized model keeps its types, and Info says what they mean."""
+
+    def model(self, folder: pathlib.Path, stored: int, zero_point) -> pathlib.Path:
+        """x -> DequantizeLinear -> Relu -> QuantizeLinear -> y."""
+        nodes = [helper.make_node("DequantizeLinear", ["x", "scale", "zero"], ["real"]), helper.make_node("Relu", ["real"], ["positive"]),
+                 helper.make_node("QuantizeLinear", ["positive", "scale", "zero"], ["y"])]
+        constants = [numpy_helper.from_array(np.float32(0.25), "scale"), numpy_helper.from_array(zero_point, "zero")]
+        graph = helper.make_graph(nodes, "g", [helper.make_tensor_value_info("x", stored, [1, 6])],
+                                  [helper.make_tensor_value_info("y", stored, [1, 6])], constants)
+        path = folder / "model.onnx"
+        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+        return path
+
+    def test_types_scale_and_zero_point(self):
+        for stored, zero_point, name in ((TensorProto.INT8, np.int8(-3), "std::int8_t"), (TensorProto.UINT8, np.uint8(100), "std::uint8_t")):
+            with self.subTest(name), tempfile.TemporaryDirectory() as folder:
+                emitted = emit(self.model(pathlib.Path(folder), stored, zero_point))
+                header = (emitted / "net.h").read_text()
+                self.assertIn(f"{name}* input() noexcept", header)
+                self.assertIn(f"const {name}* output() const noexcept", header)
+                for port in ("input", "output"):
+                    self.assertIn(f"static constexpr float {port}_scale = 0.25F;", header)
+                    self.assertIn(f"static constexpr std::int32_t {port}_zero_point = {int(zero_point)};", header)
+                x = np.array([[0, 1, 99, 100, 101, 127]], zero_point.dtype)
+                np.testing.assert_array_equal(np.maximum(x, zero_point), host_function(emitted)(x, x))
+
+
+class Refusals(unittest.TestCase):
+    """Quantization parameters that mean nothing are bad input, with a message that names the node."""
+
+    def refused(self, scale, zero_point, stored=TensorProto.INT8, shape=(1, 4), **attributes) -> str:
+        with tempfile.TemporaryDirectory() as folder:
+            constants = [numpy_helper.from_array(np.asarray(scale, np.float32), "scale"), numpy_helper.from_array(np.asarray(zero_point), "zero")]
+            node = helper.make_node("DequantizeLinear", ["x", "scale", "zero"], ["y"], name="dq", **attributes)
+            graph = helper.make_graph([node], "g", [helper.make_tensor_value_info("x", stored, shape)],
+                                      [helper.make_tensor_value_info("y", TensorProto.FLOAT, shape)], constants)
+            path = pathlib.Path(folder) / "model.onnx"
+            onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10), path)
+            done = subprocess.run([emitted_support.TINYTC, path, "--target", TARGET, "-o", pathlib.Path(folder) / "out"], capture_output=True, text=True)
+            self.assertEqual(1, done.returncode, done.stdout + done.stderr)
+            return done.stderr
+
+    def test_scales(self):
+        for scale in (0.0, -1.0, float("nan"), float("inf")):
+            with self.subTest(scale):
+                message = self.refused(scale, np.int8(0))
+                self.assertIn("'dq'", message)
+                self.assertIn("is not a positive number", message)
+
+    def test_number_of_scales(self):
+        self.assertIn("3 scales for the 4 indices of axis 1", self.refused([1.0, 1.0, 1.0], np.zeros(3, np.int8), axis=1))
+
+    def test_zero_points(self):
+        self.assertIn("zero point", self.refused(1.0, np.uint8(0)))
+
+    def test_bit_widths(self):
+        zero = numpy_helper.from_array(np.zeros((), np.int8), "zero")
+        self.assertIn("is not supported", self.refused(1.0, numpy_helper.to_array(zero), stored=TensorProto.INT4))
+
+
+if __name__ == "__main__":
+    emitted_support.main()

@@ -1,0 +1,137 @@
+// Firmware that runs the int8 kernels on seeded random shapes and data and prints a CRC-32 of the results of
+// every eight rounds. same_bits_test.py builds it with many compilers, flags and cores: all must print the
+// same, whether their kernels are assembly or the portable twins.
+#include "board.h"
+#include "runtime/broadcast.h"
+#include "runtime/crc32.h"
+#include "runtime/q_conv2d.h"
+#include "runtime/q_dense.h"
+#include "runtime/q_depthwise_conv2d.h"
+#include "runtime/q_elementwise.h"
+#include "runtime/q_pool2d.h"
+#include "runtime/random.h"
+
+using namespace tinytc;
+
+namespace {
+
+constexpr int size = 4000;
+std::int8_t x[size];
+std::int8_t y[size];
+std::uint32_t w[size / 2];
+std::uint32_t scratch[size / 2];
+std::int32_t bias[64];
+std::int32_t multiplier[64];
+std::int8_t shift[64];
+std::uint32_t crc = 0;
+std::uint32_t counter = 0;
+
+int integer(int low, int high) {
+  const std::uint32_t bits = random_bits(7, counter++) >> 8;
+  return low + static_cast<int>(bits % static_cast<std::uint32_t>(high - low + 1));
+}
+
+void hash(int count) {
+  for (int i = 0; i < count; ++i) {
+    const std::uint8_t byte = static_cast<std::uint8_t>(y[i]);
+    crc = crc32(crc, &byte, 1);
+  }
+}
+
+void fill_tensors() {
+  for (std::int8_t& value : x) value = static_cast<std::int8_t>(integer(-128, 127));
+  for (std::uint32_t& word : w) {
+    int weight[4];
+    for (int& value : weight) value = integer(-127, 127);
+    word = q_paired_word(weight[0], weight[1], weight[2], weight[3]);
+  }
+  for (int c = 0; c < 64; ++c) {
+    bias[c] = integer(-20000, 20000);
+    multiplier[c] = integer(1000000, 40000000);
+    shift[c] = static_cast<std::int8_t>(integer(30, 34));
+  }
+}
+
+template <typename Shape>
+bool geometry(Shape& s) {
+  const bool three = integer(0, 1) == 0;
+  s.batch = integer(1, 2);
+  s.in_h = integer(1, 8);
+  s.in_w = integer(1, 9);
+  s.kernel_h = three ? 3 : integer(1, 5);
+  s.kernel_w = three ? 3 : integer(1, 6);
+  s.stride_h = integer(1, 2);
+  s.stride_w = integer(0, 2) == 0 ? integer(1, 3) : s.stride_h;
+  s.dilation_h = three ? 1 : integer(1, 2);
+  s.dilation_w = three ? 1 : integer(1, 2);
+  s.pad_top = integer(0, s.kernel_h - 1);
+  s.pad_left = integer(0, s.kernel_w - 1);
+  s.x_zero_point = integer(-128, 127);
+  const int vertical = s.in_h + s.pad_top + integer(0, 2) - (s.kernel_h - 1) * s.dilation_h - 1;
+  const int horizontal = s.in_w + s.pad_left + integer(0, 2) - (s.kernel_w - 1) * s.dilation_w - 1;
+  s.out_h = vertical / s.stride_h + 1;
+  s.out_w = horizontal / s.stride_w + 1;
+  return vertical >= 0 && horizontal >= 0;
+}
+
+TINYTC_NOINLINE void convolution(const QScale& scale, const QOutput& out) {
+  QConv2dShape s{};
+  if (!geometry(s)) return;
+  s.groups = integer(0, 3) == 0 ? 2 : 1;
+  s.in_c = s.groups * integer(1, 10);
+  s.out_c = s.groups * integer(1, 10);
+  if (q_conv2d_packed_words(s) > size / 2 || q_conv2d_scratch(s) > size / 2) return;
+  q_conv2d(s, x, w, bias, scale, out, y, scratch);
+  hash(s.batch * s.out_h * s.out_w * s.out_c);
+}
+
+TINYTC_NOINLINE void depthwise(const QScale& scale, const QOutput& out) {
+  QDepthwiseConv2dShape s{};
+  if (!geometry(s)) return;
+  s.channels = integer(1, 14);
+  s.multiplier = integer(0, 4) == 0 ? 2 : 1;
+  s.packed = integer(0, 4) == 0 ? 0 : 1;
+  q_depthwise_conv2d(s, x, reinterpret_cast<const std::int8_t*>(w), bias, scale, out, y, scratch);
+  hash(s.batch * s.out_h * s.out_w * s.channels * s.multiplier);
+}
+
+TINYTC_NOINLINE void dense(const QScale& scale, const QOutput& out) {
+  const QDenseShape s{integer(1, 2), integer(1, 90), integer(1, 40)};
+  q_dense(s, x, w, bias, scale, out, y, scratch);
+  hash(s.rows * s.out);
+}
+
+TINYTC_NOINLINE void sum_and_mean(const QOutput& out) {
+  const int count = integer(1, 300);
+  const QSum f{integer(-2000000, 2000000), integer(-2000000, 2000000), integer(-8000000, 8000000),
+               integer(18, 22)};
+  q_add(make_broadcast_shape({1, {count}}, {1, {count}}), f, out, x, x + 400, y);
+  hash(count);
+  const int channels = integer(1, 9);
+  const Pool2dShape pool{1, 5, 6, channels, 1, 1, 5, 6, 1, 1, 1, 1, 0, 0, 0, 0, 0};
+  q_average_pool2d(pool, out.zero_point, QScale{multiplier, shift}, out, x, y);
+  hash(channels);
+}
+
+}  // namespace
+
+int main() {
+  for (int round = 1; round <= 240; ++round) {
+    fill_tensors();
+    const QScale scale{multiplier, integer(0, 2) == 0 ? shift : nullptr};
+    QOutput out{integer(-128, 127), -128, 127};
+    if (integer(0, 2) == 0) {
+      out.lo = integer(-128, 50);
+      out.hi = integer(out.lo, 127);
+    }
+    convolution(scale, out);
+    depthwise(scale, out);
+    dense(scale, out);
+    sum_and_mean(out);
+    if (round % 8 == 0) {
+      board::print_unsigned(crc);
+      board::print("\n");
+    }
+  }
+  return 0;
+}
