@@ -22,6 +22,9 @@ CORES = {
 # 32-bit x86 without its C++ library installed: the emitted code needs no more of it than the compiler's own shim holds.
 X86_32 = ["-m32", "-ffreestanding", "-nostdinc++", f"-I{ROOT / 'codegen' / 'shim'}"]
 CHOSEN = ["mlp_adam", "cnn_bn_momentum", "depthwise_adamw", "transformer_adam", "own_loss"]
+# GCC 12 at -O3 warns of loop iterations around 2^31 in branches that no shape reaches (convolutions whose channels fill their
+# tiles). Shapes are far smaller, so it is a false alarm; there, and only there, it may warn without failing (docs/guide.md).
+FALSE_ALARM = "-Wno-error=aggressive-loop-optimizations"
 FULL = os.environ.get("TINYTC_FULL") == "1"
 
 
@@ -31,7 +34,12 @@ def commands() -> list[list[str]]:
     lines += [["arm-none-eabi-g++", *flags, "-std=gnu++14", "-O2"] for flags in CORES.values()]
     lines += [["arm-none-eabi-g++", *CORES["cortex-m4"], *flags] for flags in LEVELS]
     lines += [["g++", "-std=c++17", "-O2", *X86_32], ["clang++-19", "-std=c++17", "-O2", *X86_32]]
-    return [line for line in lines if not missing(line[0])]
+    return [quiet(line) for line in lines if not missing(line[0])]
+
+
+def quiet(line: list[str]) -> list[str]:
+    """The line, with GCC's false alarm at -O3 made a mere warning."""
+    return [*line, "-Werror", FALSE_ALARM] if line[0].endswith("g++") and "-O3" in line else line
 
 
 class Compilers(unittest.TestCase):
@@ -55,7 +63,7 @@ class Compilers(unittest.TestCase):
                     ["arm-none-eabi-g++", *CORES["cortex-m0plus"], "-std=gnu++14", "-Os"]]
         for name in NETWORKS:
             with self.subTest(name):
-                self.compile_all(name, commands() if FULL else extremes)
+                self.compile_all(name, commands() if FULL else [quiet(line) for line in extremes])
 
     def test_prediction_only(self):
         for model in (SHOULDER, DATA / "keras_nhwc.onnx"):
