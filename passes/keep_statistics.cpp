@@ -6,12 +6,19 @@
 namespace tinytc {
 
 void keep_statistics(Graph& graph) {
-  for (const Node& node : graph.nodes)
+  const std::vector<int> uses = use_counts(graph);
+  for (Node& node : graph.nodes)
     for (int i : node.op->statistic_inputs) {
-      const ValueId id = node.inputs[static_cast<std::size_t>(i)];
+      ValueId& id = node.inputs[static_cast<std::size_t>(i)];
       if (id == no_value) continue;
-      Value& value = graph.value(id);
-      if (value.role == Role::constant || value.role == Role::parameter) value.role = Role::state;
+      const Role role = graph.value(id).role;
+      if (role != Role::constant && role != Role::parameter) continue;
+      if (uses[static_cast<std::size_t>(id)] > 1) {
+        Value copy = graph.value(id);
+        copy.name += "/" + graph.value(node.outputs[0]).name;
+        id = add_value(graph, std::move(copy));
+      }
+      graph.value(id).role = Role::state;
     }
 }
 

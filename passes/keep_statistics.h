@@ -6,7 +6,8 @@
 namespace tinytc {
 
 /// Turns known statistics (OpDef::statistic_inputs) into states, so that nothing folds them and every entry
-/// point reads the running ones. For --batch-norm train, before folding.
+/// point reads the running ones. For --batch-norm train, before folding. Statistics that several nodes share (exporters
+/// write equal tensors once) become one state a node.
 void keep_statistics(Graph& graph);
 
 }  // namespace tinytc

@@ -55,6 +55,24 @@ TEST_CASE("running statistics become states and nothing else does") {
   CHECK(role_of(graph, "x") == Role::input);
 }
 
+TEST_CASE("nodes that share statistics get states of their own") {
+  Graph graph = model_with_norm();
+  Node second = graph.nodes[0];
+  second.inputs[0] = graph.nodes[0].outputs[0];
+  second.outputs[0] = add_value(graph, {"second", {DType::f32, {4, 2}}, Role::computed});
+  graph.nodes.insert(graph.nodes.begin() + 1, second);
+  keep_statistics(graph);
+  for (std::size_t input : {std::size_t{3}, std::size_t{4}}) {
+    const Value& one = graph.value(graph.nodes[0].inputs[input]);
+    const Value& other = graph.value(graph.nodes[1].inputs[input]);
+    CHECK(one.role == Role::state);
+    CHECK(other.role == Role::state);
+    CHECK(one.name != other.name);
+    CHECK(one.data == other.data);
+  }
+  CHECK(graph.nodes[0].inputs[1] == graph.nodes[1].inputs[1]);
+}
+
 TEST_CASE("a training step normalises by its own statistics and drops elements; a prediction does neither") {
   Graph graph = model_with_norm();
   keep_statistics(graph);

@@ -1,6 +1,6 @@
 """Emitted code learns as PyTorch does, and with the same bits on the host and on the emulated board.
 
-    python test/training/training_test.py [Host|Board]      (unittest; $TINYTC is the compiler, else build/tinytc)
+    python test/training/training_test.py [Host|Dropout|Board]      (unittest; $TINYTC is the compiler, else build/tinytc)
 
 Each case of make_reference.py is trained by PyTorch and by the code that tinytc emits for it.
 """
@@ -17,6 +17,9 @@ import subprocess
 import sys
 import tempfile
 import unittest
+
+import numpy as np
+from onnx import TensorProto, helper, numpy_helper, save
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "test" / "training"), str(ROOT / "scripts")]
@@ -120,6 +123,39 @@ for case_name in CASES:
     setattr(Host, f"test_{case_name}", test_of(case_name))
 
 
+class Dropout(Training):
+    """No generator is the same in PyTorch, so these are properties: dropped in training, and only there."""
+
+    def losses(self, ratio: float) -> Outcome:
+        """Of the same sample forty times, learning nothing."""
+        random = np.random.default_rng(4)
+        tensors = [numpy_helper.from_array(random.normal(0, 0.5, shape).astype(np.float32), name)
+                   for name, shape in (("w1", (6, 16)), ("w2", (16, 3)))]
+        nodes = [helper.make_node("MatMul", ["x", "w1"], ["h"]), helper.make_node("Dropout", ["h", "ratio"], ["d"]),
+                 helper.make_node("MatMul", ["d", "w2"], ["y"])]
+        tensors.append(numpy_helper.from_array(np.float32(ratio), "ratio"))
+        info = helper.make_tensor_value_info
+        graph = helper.make_graph(nodes, "main", [info("x", TensorProto.FLOAT, [1, 6])], [info("y", TensorProto.FLOAT, [1, 3])], tensors)
+        model = self.folder / "dropout.onnx"
+        save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10), str(model))
+        sample = {"input": [0.5, -1.0, 0.25, 1.0, 2.0, -0.5], "labels": [1]}
+        reference = {"onnx": model, "options": ["--train", "all", "--loss", "cross-entropy"], "learning_rate": 0.0, "group": 0,
+                     "calls": [sample] * 40, "probe": {"input": sample["input"]}}
+        return self.learn("host", self.emit("dropout", reference), reference)
+
+    def test_active_in_training_only(self):
+        outcome = self.losses(0.5)
+        self.assertGreater(len(set(outcome.losses)), 30)  # 2^16 masks: the same twice is rare
+        self.assertEqual(outcome.before, outcome.after)
+
+    def test_nothing_dropped_at_ratio_0(self):
+        outcome = self.losses(0.0)
+        scores = np.array(outcome.before, np.float64)
+        expected = np.log(np.exp(scores).sum()) - scores[1]
+        for loss in outcome.losses:
+            self.assertAlmostEqual(expected, loss, delta=LOSS_RELATIVE * expected)
+
+
 class Board(Training):
     def test_same_losses_and_weights_as_on_the_host(self):
         for name in ON_BOARD:
@@ -135,7 +171,7 @@ if __name__ == "__main__":
     if not TINYTC.exists():
         print(f"skipped: {TINYTC} is not built")
         raise SystemExit(77)
-    if "Host" not in sys.argv[1:] and not (shutil.which("arm-none-eabi-g++") and shutil.which("qemu-system-arm")):
+    if not {"Host", "Dropout"} & set(sys.argv[1:]) and not (shutil.which("arm-none-eabi-g++") and shutil.which("qemu-system-arm")):
         print("skipped: arm-none-eabi-g++ or qemu-system-arm is not installed")
         raise SystemExit(77)
     unittest.main()
