@@ -78,6 +78,19 @@ class Expansion {
     return tensor.name();
   }
   std::string scalar(float number) { return constant({number}, true); }
+  std::string constant_shape(const std::vector<std::int64_t>& shape) {
+    TensorProto& tensor = *graph_.add_initializer();
+    tensor = make_tensor(TensorProto::INT64, {static_cast<std::int64_t>(shape.size())}, shape);
+    tensor.set_name(fresh());
+    return tensor.name();
+  }
+  /// Spatial axes of a convolution, 2 where neither its attributes nor a known weight tell.
+  std::size_t spatial_axes(int weight) const {
+    for (const AttributeProto& own : node.attribute())
+      if (own.name() == "kernel_shape" || own.name() == "strides") return static_cast<std::size_t>(own.ints_size());
+    const auto found = known_.find(input(weight));
+    return found == known_.end() ? 2 : static_cast<std::size_t>(found->second->dims_size() - 2);
+  }
   /// Known single-precision numbers; empty when they are not known.
   std::vector<float> numbers(const std::string& name) const {
     const auto found = known_.find(name);
@@ -98,13 +111,14 @@ class Expansion {
     if (product.size() > 1) attribute("axis", 0);
     return result;
   }
-  /// The tensor as real numbers without its zero point, which need not be known.
-  std::string without_zero_point(int tensor, int zero) {
+  /// The tensor as real numbers without its zero point, which need not be known. `shape`: of the zero point, if not its own.
+  std::string without_zero_point(int tensor, int zero, const std::vector<std::int64_t>& shape = {}) {
     const std::string number = add("Cast", {input(tensor)});
     attribute("to", TensorProto::FLOAT);
     if (!has(zero)) return number;
-    const std::string offset = add("Cast", {input(zero)});
+    std::string offset = add("Cast", {input(zero)});
     attribute("to", TensorProto::FLOAT);
+    if (!shape.empty()) offset = add("Reshape", {offset, constant_shape(shape)});
     return add("Sub", {number, offset});
   }
 
@@ -173,13 +187,20 @@ bool gemm(Expansion& e, const std::string&) {
 }
 
 /// MatMulInteger, ConvInteger (a, b, az, bz): in single precision, exact up to 2^24.
-bool integers(Expansion& e, const std::string& op) {
-  const std::string a = e.without_zero_point(0, 2), b = e.without_zero_point(1, 3);
+bool integers(Expansion& e, const std::string& op, const std::vector<std::int64_t>& b_zero_shape) {
+  const std::string a = e.without_zero_point(0, 2), b = e.without_zero_point(1, 3, b_zero_shape);
   const std::string y = e.add(op, {a, b});
   e.keep_attributes();
   e.add("Cast", {y}, e.node.output(0));
   e.attribute("to", TensorProto::INT32);
   return true;
+}
+bool integer_product(Expansion& e, const std::string& op) { return integers(e, op, {}); }
+/// The weight's zero points belong to output channels.
+bool integer_convolution(Expansion& e, const std::string& op) {
+  std::vector<std::int64_t> shape(e.spatial_axes(1) + 2, 1);
+  shape[0] = -1;
+  return integers(e, op, shape);
 }
 
 /// DynamicQuantizeLinear(x) -> y, scale, zero point, all uint8's: ONNX's definition; all zeros have scale 1.
@@ -211,8 +232,8 @@ constexpr const char* microsoft = "com.microsoft";
 constexpr Form forms[] = {
     {"", "QLinearConv", "Conv", convolution},
     {"", "QLinearMatMul", "MatMul", binary},
-    {"", "MatMulInteger", "MatMul", integers},
-    {"", "ConvInteger", "Conv", integers},
+    {"", "MatMulInteger", "MatMul", integer_product},
+    {"", "ConvInteger", "Conv", integer_convolution},
     {"", "DynamicQuantizeLinear", "", dynamic},
     {microsoft, "QLinearAdd", "Add", binary},
     {microsoft, "QLinearMul", "Mul", binary},

@@ -23,6 +23,7 @@
 #include "passes/keep_statistics.h"
 #include "passes/make_entries.h"
 #include "passes/order_and_plan.h"
+#include "passes/remove_channels.h"
 #include "passes/select_trained.h"
 #include "targets/target.h"
 
@@ -95,6 +96,7 @@ void compile(const Options& options) {
   program.name = options.name;
   for (auto& [entry, graph] : entries) {
     fuse_quantized(graph);
+    remove_channels(graph);
     tracer.stage("quantized", graph, entry);
     choose_layout(graph);
     tracer.stage("layout", graph, entry);

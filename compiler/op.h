@@ -165,6 +165,30 @@ struct Update {
   int output, input;
 };
 
+/// Between which stored numbers the elements of a channel lie, whatever the graph's inputs are.
+struct ValueRange {
+  int lo, hi;
+  bool is_constant() const { return lo == hi; }
+};
+
+/// Channels that stay, of a node's input 0 and of its output (both on axis 1).
+struct KeptChannels {
+  std::vector<bool> inputs, outputs;
+  std::vector<ValueRange> ranges;  // of all the input's channels; those that go are constant
+};
+
+/// How an int8 operator treats the channels (axis 1) of input 0, for passes/remove_channels. Null functions: it treats them otherwise.
+struct ChannelRule {
+  /// Ranges of the output's channels from those of the input's; empty when the other functions do not apply to this node either.
+  std::function<std::vector<ValueRange>(const Graph&, const Node&, const std::vector<ValueRange>&)> ranges = nullptr;
+  /// Whether a channel of the output comes from the same channel of the input only; such channels go together.
+  std::function<bool(const Graph&, const Node&)> is_separate = nullptr;
+  /// For the others: whether an input channel that always holds `value` can go into the node's constants, padding included.
+  std::function<bool(const Graph&, const Node&, int value)> can_fold = nullptr;
+  /// The node without the other channels.
+  std::function<void(Graph&, Node&, const KeptChannels&)> keep = nullptr;
+};
+
 /// A clamp to [lo, hi] as what an operator does; a bound may be infinite.
 struct Clamp {
   double lo, hi;
@@ -261,6 +285,7 @@ struct OpDef {
   // What quantization may do with a node (passes/fuse_quantized).
   bool quantizes = false, dequantizes = false;  // QuantizeLinear, DequantizeLinear: inputs are the tensor, scale, zero point
   MoveRule move = {};
+  ChannelRule channels = {};
   /// The stored result of the operator on stored operands; no_value when it has none for these.
   std::function<ValueId(QuantizeContext&)> quantized = nullptr;
   std::function<std::int64_t(const Graph&, const Node&)> fan_in = nullptr;  // of the weight, input 1

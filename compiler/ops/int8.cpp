@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <numeric>
 
 #include "compiler/ops/rules.h"
 #include "runtime/q_scale.h"
@@ -141,6 +142,49 @@ std::vector<ValueId> layer_inputs(QuantizeContext& context, const Layer& layer, 
   const std::vector<ValueId> scale = scale_inputs(context, layer.scale, precise);
   inputs.insert(inputs.end(), scale.begin(), scale.end());
   return inputs;
+}
+
+int stored_result(const Graph& graph, const Node& node, int first, std::size_t c, std::int64_t sum) {
+  const auto at = static_cast<std::size_t>(first);
+  const bool has_shift = node.inputs.size() > at + 1 && node.inputs[at + 1] != no_value;
+  const QScale scale{reinterpret_cast<const std::int32_t*>(graph.value(node.inputs[at]).data.data()),
+                     has_shift ? reinterpret_cast<const std::int8_t*>(graph.value(node.inputs[at + 1]).data.data()) : nullptr};
+  const QOutput out{to_int(node.attributes.get_int("y_zero_point", 0)), to_int(node.attributes.get_int("y_lo", -128)),
+                    to_int(node.attributes.get_int("y_hi", 127))};
+  return q_requantized(static_cast<std::int32_t>(sum), scale, static_cast<int>(c), out);
+}
+
+void keep_weights(Graph& graph, Node& node, const KeptChannels& kept) {
+  Shape shape = graph.shape(node.inputs[1]);
+  const std::size_t outputs = kept.outputs.size(), inputs = kept.inputs.size();
+  const std::size_t taps = static_cast<std::size_t>(element_count(shape)) / (outputs * inputs);
+  const std::vector<double> weight = numbers_of(graph.value(node.inputs[1])), bias = numbers_of(graph.value(node.inputs[2]));
+  std::vector<double> new_weight, new_bias;
+  for (std::size_t o = 0; o < outputs; ++o) {
+    if (!kept.outputs[o]) continue;
+    double sum = bias[o];
+    for (std::size_t i = 0; i < inputs; ++i) {
+      const auto first = weight.begin() + static_cast<std::ptrdiff_t>((o * inputs + i) * taps);
+      if (kept.inputs[i]) new_weight.insert(new_weight.end(), first, first + static_cast<std::ptrdiff_t>(taps));
+      else sum += kept.ranges[i].lo * std::accumulate(first, first + static_cast<std::ptrdiff_t>(taps), 0.0);
+    }
+    new_bias.push_back(sum);
+  }
+  shape[0] = static_cast<std::int64_t>(new_bias.size());
+  shape[1] = std::count(kept.inputs.begin(), kept.inputs.end(), true);
+  const auto replace = [&](std::size_t input, DType dtype, const Shape& to, const std::vector<double>& numbers) {
+    node.inputs[input] = add_constant(graph, graph.value(node.inputs[input]).name, dtype, to, numbers);
+  };
+  replace(1, DType::i8, shape, new_weight);
+  replace(2, DType::i32, {shape[0]}, new_bias);
+  for (std::size_t i = 3; i < node.inputs.size(); ++i) {
+    if (node.inputs[i] == no_value) continue;
+    const std::vector<double> all = numbers_of(graph.value(node.inputs[i]));
+    std::vector<double> rest;
+    for (std::size_t o = 0; o < outputs; ++o)
+      if (kept.outputs[o]) rest.push_back(all[o]);
+    replace(i, graph.type(node.inputs[i]).dtype, {shape[0]}, rest);
+  }
 }
 
 void check_scale(const TypeContext& context, int first, std::int64_t count) {

@@ -37,6 +37,11 @@ std::vector<ValueId> layer_inputs(QuantizeContext& context, const Layer& layer, 
 /// `precise` does not ask for 31 significant bits.
 std::vector<ValueId> scale_inputs(QuantizeContext& context, const std::vector<double>& scales, bool precise);
 
+/// What a sum of channel c becomes; scales are the node's inputs `first` and `first` + 1.
+int stored_result(const Graph& graph, const Node& node, int first, std::size_t c, std::int64_t sum);
+/// A node (x, weight [outputs][inputs][taps...], bias, multiplier[, shift]) without some channels; what the input's add goes into the bias.
+void keep_weights(Graph& graph, Node& node, const KeptChannels& kept);
+
 /// Checks inputs first, first + 1 (multiplier) and first + 2 (shift): `count` entries each.
 void check_scale(const TypeContext& context, int first, std::int64_t count);
 /// QScale of inputs `first` and, if it is there, `first` + 1.

@@ -1,5 +1,7 @@
 // Int8Conv(x, weight, bias, multiplier[, shift]): Conv on stored numbers, with Conv's attributes, `x_zero_point` (what padding reads as)
 // and the output's quantization. Bias and scales are per output channel; the input's zero point is folded into the bias.
+#include <algorithm>
+
 #include "compiler/op_table.h"
 #include "compiler/ops/int8.h"
 #include "compiler/ops/rules.h"
@@ -66,6 +68,56 @@ void lower_conv(LowerContext& context) {
   lower_dense(context, w);
 }
 
+// --- Channels that no input can change ---
+
+Window window_of(const Graph& graph, const Node& node) {
+  return convolution_window(node.attributes, channels_first(graph.shape(node.inputs[0]), node.attributes), graph.shape(node.inputs[1]));
+}
+
+bool is_separate(const Graph& graph, const Node& node) { return is_depthwise(window_of(graph, node)); }
+bool is_padded(const Window& w) { return w.pad_top != 0 || w.pad_left != 0 || w.pad_bottom != 0 || w.pad_right != 0; }
+
+int x_zero_point(const Node& node) { return to_int(node.attributes.get_int("x_zero_point", 0)); }
+
+/// What taps with `weights` add to the sum of an output channel, from an input channel in that range; padding reads as the zero point.
+ValueRange contribution(std::span<const std::int8_t> weights, ValueRange input, bool padded, int zero_point) {
+  ValueRange result{0, 0};
+  for (const std::int8_t weight : weights) {
+    int lo = std::min(weight * input.lo, weight * input.hi), hi = std::max(weight * input.lo, weight * input.hi);
+    if (padded) lo = std::min(lo, weight * zero_point), hi = std::max(hi, weight * zero_point);
+    result.lo += lo, result.hi += hi;
+  }
+  return result;
+}
+
+std::vector<ValueRange> channel_ranges(const Graph& graph, const Node& node, const std::vector<ValueRange>& input) {
+  const Window w = window_of(graph, node);
+  const bool separate = is_depthwise(w);
+  if (is_channels_last(node.attributes) || (separate ? w.out_c != w.in_c : w.groups != 1)) return {};
+  const std::int8_t* weight = bytes_of(graph.value(node.inputs[1]));
+  const auto taps = static_cast<std::size_t>(w.kernel_h * w.kernel_w), inputs = separate ? 1 : static_cast<std::size_t>(w.in_c);
+  const std::vector<std::int64_t> bias = integers_of(graph.value(node.inputs[2]));
+  std::vector<ValueRange> result;
+  for (std::size_t o = 0; o < bias.size(); ++o) {
+    std::int64_t lo = bias[o], hi = bias[o];
+    for (std::size_t i = 0; i < inputs; ++i) {
+      const ValueRange part = contribution({weight + (o * inputs + i) * taps, taps}, input[separate ? o : i], is_padded(w), x_zero_point(node));
+      lo += part.lo, hi += part.hi;
+    }
+    result.push_back({int8::stored_result(graph, node, 3, o, lo), int8::stored_result(graph, node, 3, o, hi)});
+  }
+  return result;
+}
+
+bool can_fold(const Graph& graph, const Node& node, int value) { return value == x_zero_point(node) || !is_padded(window_of(graph, node)); }
+
+void keep_channels(Graph& graph, Node& node, const KeptChannels& kept) {
+  const bool separate = node.attributes.get_int("group", 1) > 1;  // the input has lost its channels already
+  if (!separate) int8::keep_weights(graph, node, kept);
+  else int8::keep_weights(graph, node, {{true}, kept.outputs, {}});
+  if (separate) node.attributes.set("group", graph.shape(node.inputs[1])[0]);
+}
+
 }  // namespace
 
 ValueId int8::quantized_conv(QuantizeContext& context) {
@@ -86,6 +138,7 @@ OpRows int8_convolution_ops() {
            .infer = infer_conv,
            .lower = lower_conv,
            .layout = {.spatial_inputs = {0}, .spatial_outputs = {0}, .needs_channels_last = true},
+           .channels = {channel_ranges, is_separate, can_fold, keep_channels},
            .is_public = false}};
 }
 

@@ -1,5 +1,7 @@
 // Int8Dense(x, weight, bias, multiplier[, shift]): Gemm and MatMul with constant weights on stored numbers. weight is [out][in]; x has its
 // `in` elements on the last axis. The input's zero point is folded into the bias.
+#include <algorithm>
+
 #include "compiler/op_table.h"
 #include "compiler/ops/int8.h"
 #include "compiler/ops/rules.h"
@@ -50,6 +52,22 @@ ValueId dense(QuantizeContext& context, std::size_t channel_axis) {
   return context.emit("Int8Dense", std::move(inputs));
 }
 
+/// Channels of a dense layer are the elements of a row: x is [rows][in].
+std::vector<ValueRange> channel_ranges(const Graph& graph, const Node& node, const std::vector<ValueRange>& input) {
+  if (graph.shape(node.inputs[0]).size() != 2) return {};
+  const std::vector<std::int64_t> weight = integers_of(graph.value(node.inputs[1])), bias = integers_of(graph.value(node.inputs[2]));
+  std::vector<ValueRange> result;
+  for (std::size_t o = 0; o < bias.size(); ++o) {
+    std::int64_t lo = bias[o], hi = bias[o];
+    for (std::size_t i = 0; i < input.size(); ++i) {
+      const std::int64_t w = weight[o * input.size() + i];
+      lo += std::min(w * input[i].lo, w * input[i].hi), hi += std::max(w * input[i].lo, w * input[i].hi);
+    }
+    result.push_back({int8::stored_result(graph, node, 3, o, lo), int8::stored_result(graph, node, 3, o, hi)});
+  }
+  return result;
+}
+
 }  // namespace
 
 ValueId int8::quantized_gemm(QuantizeContext& context) {
@@ -65,7 +83,14 @@ ValueId int8::quantized_matmul(QuantizeContext& context) {
 }
 
 OpRows int8_dense_ops() {
-  return {{.name = "Int8Dense", .min_inputs = 4, .max_inputs = 5, .infer = infer_dense, .lower = lower_dense, .is_public = false}};
+  return {{.name = "Int8Dense",
+           .min_inputs = 4,
+           .max_inputs = 5,
+           .infer = infer_dense,
+           .lower = lower_dense,
+           .channels = {channel_ranges, [](const Graph&, const Node&) { return false; }, [](const Graph&, const Node&, int) { return true; },
+                        int8::keep_weights},
+           .is_public = false}};
 }
 
 }  // namespace tinytc

@@ -51,6 +51,31 @@ ValueId average(QuantizeContext& context, Attributes attributes) {
   return context.emit("Int8AveragePool", std::move(inputs), std::move(attributes));
 }
 
+/// A window of n elements in a range has its sum in n times that range, for every n that borders leave.
+std::vector<ValueRange> channel_ranges(const Graph& graph, const Node& node, const std::vector<ValueRange>& input) {
+  if (is_channels_last(node.attributes) || node.attributes.get_int("count_include_pad", 0) != 0) return {};
+  const auto largest = static_cast<int>(element_count(graph.shape(node.inputs[1])));
+  const auto* multiplier = reinterpret_cast<const std::int32_t*>(graph.value(node.inputs[1]).data.data());
+  const auto* shift = reinterpret_cast<const std::int8_t*>(graph.value(node.inputs[2]).data.data());
+  const QOutput out{to_int(node.attributes.get_int("y_zero_point", 0)), to_int(node.attributes.get_int("y_lo", -128)),
+                    to_int(node.attributes.get_int("y_hi", 127))};
+  const int zero_point = to_int(node.attributes.get_int("x_zero_point", 0));
+  std::vector<ValueRange> result;
+  for (const ValueRange& range : input) {
+    ValueRange all{127, -128};
+    for (int n = 1; n <= largest; ++n) {
+      const auto result_of = [&](int x) { return int{q_clamp(q_multiply_even(out.zero_point, n * (x - zero_point), multiplier[n - 1], shift[n - 1]), out)}; };
+      all = {std::min(all.lo, result_of(range.lo)), std::max(all.hi, result_of(range.hi))};
+    }
+    result.push_back(all);
+  }
+  return result;
+}
+
+ChannelRule channel_rule() {
+  return {channel_ranges, [](const Graph&, const Node&) { return true; }, nullptr, [](Graph&, Node&, const KeptChannels&) {}};
+}
+
 Attributes global() { return {{"is_global", std::int64_t{1}}}; }
 
 std::vector<TensorType> infer_softmax(const TypeContext& context) {
@@ -115,6 +140,7 @@ OpRows int8_pool_ops() {
            .infer = infer_pool,
            .lower = lower_pool,
            .layout = {.spatial_inputs = {0}, .spatial_outputs = {0}, .needs_channels_last = true},
+           .channels = channel_rule(),
            .is_public = false},
           softmax};
 }

@@ -85,6 +85,21 @@ void reshape_back(GradientContext& context) {
                       {{"shape", context.graph.shape(context.input(0))}, {"allowzero", std::int64_t{1}}}));
 }
 
+/// [N,C,1,...] and [N,C] have the same channels.
+std::vector<ValueRange> ranges_of_reshape(const Graph& graph, const Node& node, const std::vector<ValueRange>& input) {
+  const Shape &x = graph.shape(node.inputs[0]), &y = graph.shape(node.outputs[0]);
+  const bool keeps = x.size() >= 2 && y.size() >= 2 && x[0] == y[0] && x[1] == y[1] && element_count(x) == x[0] * x[1];
+  return keeps ? input : std::vector<ValueRange>{};
+}
+
+ChannelRule channels_of_reshape() {
+  return {ranges_of_reshape, [](const Graph&, const Node&) { return true; }, nullptr, [](Graph& graph, Node& node, const KeptChannels& kept) {
+            Shape shape = graph.shape(node.outputs[0]);
+            shape[1] = std::count(kept.outputs.begin(), kept.outputs.end(), true);
+            if (node.attributes.has("shape")) node.attributes.set("shape", shape);
+          }};
+}
+
 OpDef view_row(const std::string& name, std::vector<TensorType> (*infer)(const TypeContext&)) {
   OpDef row{.name = name};
   row.infer = infer;
@@ -92,6 +107,7 @@ OpDef view_row(const std::string& name, std::vector<TensorType> (*infer)(const T
   row.lower = [](LowerContext& context) { context.view(0, 0); };
   row.may_view = true;
   row.move.moves = true;
+  row.channels = channels_of_reshape();
   return row;
 }
 

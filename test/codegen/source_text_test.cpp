@@ -53,7 +53,7 @@ TEST_CASE("numbers read back as the same elements") {
         std::numeric_limits<float>::denorm_min());
   CHECK(std::stod(number_literal(1.0 / 3, DType::f64)) == 1.0 / 3);
   CHECK(number_literal(-std::numeric_limits<double>::infinity(), DType::f32) == "-__builtin_inff()");
-  CHECK(number_literal(-7, DType::i32) == "std::int32_t{-7}");  // typed, so that templates deduce it
+  CHECK(number_literal(-7, DType::i32) == "std::int32_t{-7}");
 }
 
 TEST_CASE("tables hold the extreme elements of every type") {
