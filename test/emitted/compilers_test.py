@@ -23,7 +23,7 @@ CORES = {
 X86_32 = ["-m32", "-ffreestanding", "-nostdinc++", f"-I{ROOT / 'codegen' / 'shim'}"]
 CHOSEN = ["mlp_adam", "cnn_bn_momentum", "depthwise_adamw", "transformer_adam", "own_loss"]
 # GCC 12 at -O3 warns of loop iterations around 2^31 in branches that no shape reaches (convolutions whose channels fill their
-# tiles). Shapes are far smaller, so it is a false alarm; there, and only there, it may warn without failing (docs/guide.md).
+# tiles). Shapes are far smaller, so it looks like a false alarm, which is not proved; at -O3 it may warn without failing (docs/guide.md).
 FALSE_ALARM = "-Wno-error=aggressive-loop-optimizations"
 FULL = os.environ.get("TINYTC_FULL") == "1"
 
