@@ -1,8 +1,9 @@
 """Writes the program that measures one emitted model.
 
-Every program does its work twice and measures the second time. Inputs come from a linear congruential generator,
-x = x * 1664525 + 1013904223 mod 2^32 from x = 1, of which the upper byte as a signed number is the int8 value or, divided by 64, the
-float value: the same on every machine and easy to repeat in Python (`inputs`).
+Every program does its work at least twice and measures the last time. Inputs come from a linear congruential generator,
+x = x * 1664525 + 1013904223 mod 2^32 from a seed, of which the upper byte as a signed number is the int8 value or, divided by 64, the
+float value: the same on every machine and easy to repeat in Python (`input_bytes`). The seed is 1 each time, or, to check a model with
+several samples, the sample's number from 1.
 """
 
 from __future__ import annotations
@@ -21,8 +22,7 @@ void put(std::int8_t* to, int byte) {{ *to = static_cast<std::int8_t>(byte); }}
 void put(std::uint8_t* to, int byte) {{ *to = static_cast<std::uint8_t>(byte); }}
 
 template <typename T>
-void fill(T* to, std::size_t count) {{
-  std::uint32_t x = 1;
+void fill(T* to, std::size_t count, std::uint32_t x) {{
   for (std::size_t i = 0; i < count; ++i) {{
     x = x * 1664525u + 1013904223u;
     put(to + i, static_cast<std::int8_t>(x >> 24));
@@ -44,21 +44,21 @@ int main(int, char**) {{
 }}
 """
 
-PREDICT = """  for (int run = 0; run < 2; ++run) {{
-    fill(instance.input(), {name}::Info::input_elements);
+PREDICT = """  for (int run = 1; run <= {runs}; ++run) {{
+    fill(instance.input(), {name}::Info::input_elements, {seed});
     board::stack_paint();
     TINYTC_REGION_BEGIN("work");
     instance.predict();
     TINYTC_REGION_END("work");
-  }}
-  for (std::size_t i = 0; i < {name}::Info::output_elements; ++i) {{
-    show(instance.output()[i]);
-    board::print("\\n");
+    for (std::size_t i = 0; run >= {first_shown} && i < {name}::Info::output_elements; ++i) {{
+      show(instance.output()[i]);
+      board::print("\\n");
+    }}
   }}"""
 
 TRAIN = """  static float input[{name}::Info::input_elements];
   for (int run = 0; run < 2; ++run) {{
-    fill(input, {name}::Info::input_elements);
+    fill(input, {name}::Info::input_elements, 1);
     board::stack_paint();
     TINYTC_REGION_BEGIN("work");
     const float loss = instance.train_step(input, 1, 0.01f);
@@ -68,15 +68,17 @@ TRAIN = """  static float input[{name}::Info::input_elements];
   }}"""
 
 
-def program(name: str, kind: str) -> str:
-    """Source of the measuring program for the model in namespace `name`; kind is "predict" or "train"."""
-    main = {"predict": PREDICT, "train": TRAIN}[kind].format(name=name)
+def program(name: str, kind: str, samples: int = 0) -> str:
+    """Source of the measuring program for the model in namespace `name`; kind is "predict" or "train". With samples it predicts that
+    many different ones and prints all outputs."""
+    runs = {"runs": samples, "seed": "run", "first_shown": 1} if samples else {"runs": 2, "seed": 1, "first_shown": 2}
+    main = {"predict": PREDICT, "train": TRAIN}[kind].format(name=name, **runs)
     return COMMON.format(name=name, main=main)
 
 
-def input_bytes(count: int) -> list[int]:
+def input_bytes(count: int, seed: int = 1) -> list[int]:
     """The generator's first values as signed bytes."""
-    x, values = 1, []
+    x, values = seed, []
     for _ in range(count):
         x = (x * 1664525 + 1013904223) & 0xFFFFFFFF
         byte = x >> 24

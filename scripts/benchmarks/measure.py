@@ -32,7 +32,8 @@ def tinytc_path() -> pathlib.Path:
 
 def compile_model(case: Case, out: pathlib.Path) -> float:
     """Runs tinytc; returns its seconds."""
-    command = [str(tinytc_path()), str(case.model), "--target", case.target, "--name", "model", *case.options, "-o", str(out)]
+    target = ["--target-file" if case.target.endswith(".yaml") else "--target", case.target]
+    command = [str(tinytc_path()), str(case.model), *target, "--name", "model", *case.options, "-o", str(out)]
     start = time.monotonic()
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
@@ -44,7 +45,7 @@ def _build(case: Case, target: str, folder: pathlib.Path) -> emulation.Image:
     return emulation.build(
         target,
         folder / "main.cpp",
-        folder / target,
+        folder / pathlib.Path(target).stem,
         sources=[str(folder / "out" / "model.cpp")],
         include=[str(folder / "out")],
         cxxflags=list(case.cxxflags),
@@ -103,29 +104,57 @@ def check_outputs(case: Case, output: str) -> float | None:
     return max(abs(a - b) for a, b in zip(got, expected)) / (spread if spread > 0 else 1.0)
 
 
+def _samples(case: Case) -> int:
+    """How many samples the case is checked with; 0: without. Raises BenchError if they are not the program's."""
+    if case.samples is None:
+        return 0
+    import numpy
+
+    inputs = numpy.load(case.samples)["inputs"]
+    for index, sample in enumerate(inputs):
+        if sample.flatten().tolist() != input_bytes(sample.size, index + 1):
+            raise BenchError(f"{case.samples.name}: sample {index} is not what the program fills in")
+    return len(inputs)
+
+
+def check_samples(case: Case, output: str) -> int | None:
+    """Largest difference from the samples' outputs, in steps."""
+    if case.samples is None:
+        return None
+    import numpy
+
+    expected = numpy.load(case.samples)["outputs_onnx"].flatten().tolist()
+    got = _numbers(output)
+    if len(got) != len(expected):
+        raise BenchError(f"{case.name}: {len(got)} outputs, expected {len(expected)}")
+    return int(max(abs(a - b) for a, b in zip(got, expected)))
+
+
 def measure(case: Case, keep: pathlib.Path | None = None, with_host: bool = True) -> dict:
     """All figures of one case, and whether they are right.
 
-    keep: a folder that stays after the run; with_host: also build and run it natively and compare the outputs.
+    keep: a folder that stays after the run; with_host: also build and run it natively and compare the outputs, unless there are samples
+    to compare with.
     """
     with tempfile.TemporaryDirectory(prefix="tinytc-bench-") as temporary:
         folder = keep or pathlib.Path(temporary)
         shutil.rmtree(folder / "out", ignore_errors=True)
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "main.cpp").write_text(program("model", case.kind))
+        (folder / "main.cpp").write_text(program("model", case.kind, _samples(case)))
         seconds = compile_model(case, folder / "out")
         image = _build(case, case.target, folder)
         device = emulation.run(image)
-        host = emulation.run(_build(case, "host", folder)) if with_host else device
+        host = emulation.run(_build(case, "host", folder)) if with_host and not case.samples else None
     if device["exit_code"] != 0:
         raise BenchError(f"{case.name}: exit code {device['exit_code']}\n{device['output']}")
     return {
         **figures(device),
-        "target": case.target,
+        "target": pathlib.Path(case.target).stem,
         "model_sha256": hashlib.sha256(case.model.read_bytes()).hexdigest(),
         "output_crc32": f"{zlib.crc32(device['output'].encode()):08x}",
-        "same_as_host": device["output"] == host["output"],
-        "relative_error": check_outputs(case, device["output"]),
+        "same_as_host": None if host is None else device["output"] == host["output"],
+        "relative_error": None if case.samples else check_outputs(case, device["output"]),
+        "steps_off": check_samples(case, device["output"]),
         "compiler": subprocess.run([image.command[0], "--version"], capture_output=True, text=True).stdout.split("\n")[0],
         "flags": " ".join(case.cxxflags),
         "compile_seconds": round(seconds, 2),
@@ -135,10 +164,12 @@ def measure(case: Case, keep: pathlib.Path | None = None, with_host: bool = True
 def problems(case: Case, result: dict) -> list[str]:
     """What is wrong with a result: wrong output, or a limit of the case exceeded."""
     found = []
-    if not result["same_as_host"]:
+    if result["same_as_host"] is False:
         found.append("device and host differ")
     if result["relative_error"] is not None and result["relative_error"] > 1e-5:
         found.append(f"differs from onnxruntime by {result['relative_error']:.1e} of the range")
+    if result.get("steps_off") is not None and result["steps_off"] > case.tolerance:
+        found.append(f"differs from the samples' outputs by {result['steps_off']} steps, allowed {case.tolerance}")
     for name, limit in case.limits.items():
         if result[name] > limit:
             found.append(f"{name} {result[name]:,} is over {limit:,.0f}")

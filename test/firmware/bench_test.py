@@ -13,7 +13,18 @@ import unittest.mock
 
 from emulation_support import ROOT, EmulationTest
 
+import emulation  # noqa: E402
 from benchmarks import cases, compare, firmware, measure, sweep  # noqa: E402
+
+
+
+def has_numpy() -> bool:
+    try:
+        import numpy  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
 
 HEADER = """
 #include <cstddef>
@@ -70,9 +81,9 @@ class Bench(EmulationTest):
         # onnxruntime cannot read it: check_outputs is tested by itself
         self.case = cases.Case("small", onnx, kind="train", reference=1000)
 
-    def write_stand_in(self, weight: str):
-        source = SOURCE.replace("WEIGHT", weight)
-        self.stand_in.write_text(STAND_IN.format(python=sys.executable, header=HEADER, source=source))
+    def write_stand_in(self, weight: str, number: str = "float"):
+        header, source = (text.replace("WEIGHT", weight).replace("float", number) for text in (HEADER, SOURCE))
+        self.stand_in.write_text(STAND_IN.format(python=sys.executable, header=header, source=source))
         self.stand_in.chmod(self.stand_in.stat().st_mode | stat.S_IEXEC)
 
     def test_figures(self):
@@ -103,6 +114,24 @@ class Bench(EmulationTest):
             result = measure.measure(case)
         self.assertAlmostEqual(result["relative_error"], (1 / 64) / (60 / 64 + 3 - 95 / 64))
         self.assertRegex(measure.problems(case, result)[0], "differs from onnxruntime")
+
+    @unittest.skipUnless(has_numpy(), "numpy is not installed here")
+    def test_samples(self):
+        """An int8 model is held against all samples, on the board."""
+        import numpy
+
+        self.write_stand_in("1", "std::int8_t")
+        inputs = [firmware.input_bytes(8, seed) for seed in (1, 2, 3)]
+        outputs = [[(x[0] + 3 + 128) % 256 - 128, x[1]] for x in inputs]
+        case = dataclasses.replace(self.case, kind="predict", samples=self.folder / "samples.npz", tolerance=1)
+        for last, steps, problems in ((0, 0, 0), (1, 1, 0), (2, 2, 1)):
+            numpy.savez(case.samples, inputs=inputs, outputs_onnx=[*outputs[:2], [outputs[2][0], outputs[2][1] + last]])
+            result = measure.measure(case)
+            self.assertEqual(result["steps_off"], steps)
+            self.assertEqual(len(measure.problems(case, result)), problems)
+        numpy.savez(case.samples, inputs=[inputs[1], inputs[0]], outputs_onnx=outputs[:2])
+        with self.assertRaisesRegex(measure.BenchError, "sample 0 is not what the program fills in"):
+            measure.measure(case)
 
     def test_limits(self):
         result = measure.measure(self.case)
@@ -143,11 +172,24 @@ class Bench(EmulationTest):
         self.assertIn("+10.00 %  WORSE", done.stdout)
         self.assertEqual(run("--compare", self.folder / "new.json", self.folder / "old.json").returncode, 0)
 
+    def test_int8_cases_carry_the_promises(self):
+        """The limits are promises: spelled out here once more, so that they cannot drift."""
+        known = {case.name: case.limits for case in cases.CASES}
+        self.assertEqual({k: round(v) for k, v in known["kws_int8"].items()}, {"cycles": 3_522_256, "ram": 13_000})
+        self.assertEqual({k: round(v) for k, v in known["ic_int8_speed"].items()}, {"cycles": 9_566_905, "ram": 46_000, "flash_code": 16_384})
+        self.assertEqual({k: round(v) for k, v in known["vww_int8_speed"].items()}, {"ram": 44_000, "flash_code": 20_480})
+        self.assertEqual({k: round(v) for k, v in known["ad_int8_size"].items()}, {"flash_code": 4096})
+        self.assertEqual({k: round(v) for k, v in known["vww_int8_m55"].items()}, {"instructions": 2_295_273})
+        self.assertEqual({k: round(v) for k, v in known["ic_int8_m0plus"].items()}, {"instructions": 63_413_375})
+        self.assertEqual(known["kws_int8_riscv"], {})
+
     def test_cases_are_well_formed(self):
         names = [case.name for case in cases.CASES]
         self.assertEqual(len(names), len(set(names)))
         for case in cases.CASES:
             self.assertTrue(set(case.limits) <= set(measure.FIGURES), case.name)
+            self.assertIn(case.compared, measure.FIGURES)
+            emulation.load_target(case.target)
             if ROOT / "models" in case.model.parents:
                 self.assertTrue(pathlib.Path(case.model).exists(), case.model)
 
