@@ -79,13 +79,38 @@ bool is_padded(const Window& w) { return w.pad_top != 0 || w.pad_left != 0 || w.
 
 int x_zero_point(const Node& node) { return to_int(node.attributes.get_int("x_zero_point", 0)); }
 
-/// What taps with `weights` add to the sum of an output channel, from an input channel in that range; padding reads as the zero point.
-ValueRange contribution(std::span<const std::int8_t> weights, ValueRange input, bool padded, int zero_point) {
+/// Which taps of a kernel lie inside the image, along one axis, for some output position.
+std::vector<Range> tap_ranges(std::int64_t outputs, std::int64_t stride, std::int64_t pad, std::int64_t dilation, std::int64_t kernel, std::int64_t inputs) {
+  std::vector<Range> result;
+  for (std::int64_t o = 0; o < outputs; ++o) {
+    const Range range = tap_range(to_int(o * stride - pad), to_int(dilation), to_int(kernel), to_int(inputs));
+    const auto same = [&](const Range& r) { return r.first == range.first && r.last == range.last; };
+    if (std::none_of(result.begin(), result.end(), same)) result.push_back(range);
+  }
+  return result;
+}
+
+/// The rectangles of taps that lie inside the image, of all output pixels.
+struct TapRectangle {
+  Range rows, columns;
+};
+std::vector<TapRectangle> tap_rectangles(const Window& w) {
+  std::vector<TapRectangle> result;
+  for (const Range& rows : tap_ranges(w.out_h, w.stride_h, w.pad_top, w.dilation_h, w.kernel_h, w.in_h))
+    for (const Range& columns : tap_ranges(w.out_w, w.stride_w, w.pad_left, w.dilation_w, w.kernel_w, w.in_w)) result.push_back({rows, columns});
+  return result;
+}
+
+/// What one channel's taps add to a sum, from an input in that range; taps outside the rectangle read as the zero point.
+ValueRange contribution(const Window& w, const std::int8_t* weights, ValueRange input, const TapRectangle& inside, int zero_point) {
   ValueRange result{0, 0};
-  for (const std::int8_t weight : weights) {
-    int lo = std::min(weight * input.lo, weight * input.hi), hi = std::max(weight * input.lo, weight * input.hi);
-    if (padded) lo = std::min(lo, weight * zero_point), hi = std::max(hi, weight * zero_point);
-    result.lo += lo, result.hi += hi;
+  for (int ky = 0; ky < w.kernel_h; ++ky) {
+    for (int kx = 0; kx < w.kernel_w; ++kx) {
+      const int weight = *weights++;
+      const bool reads = ky >= inside.rows.first && ky < inside.rows.last && kx >= inside.columns.first && kx < inside.columns.last;
+      const ValueRange value = reads ? input : ValueRange{zero_point, zero_point};
+      result.lo += std::min(weight * value.lo, weight * value.hi), result.hi += std::max(weight * value.lo, weight * value.hi);
+    }
   }
   return result;
 }
@@ -98,13 +123,18 @@ std::vector<ValueRange> channel_ranges(const Graph& graph, const Node& node, con
   const auto taps = static_cast<std::size_t>(w.kernel_h * w.kernel_w), inputs = separate ? 1 : static_cast<std::size_t>(w.in_c);
   const std::vector<std::int64_t> bias = integers_of(graph.value(node.inputs[2]));
   std::vector<ValueRange> result;
+  const std::vector<TapRectangle> rectangles = tap_rectangles(w);
   for (std::size_t o = 0; o < bias.size(); ++o) {
-    std::int64_t lo = bias[o], hi = bias[o];
-    for (std::size_t i = 0; i < inputs; ++i) {
-      const ValueRange part = contribution({weight + (o * inputs + i) * taps, taps}, input[separate ? o : i], is_padded(w), x_zero_point(node));
-      lo += part.lo, hi += part.hi;
+    ValueRange range{127, -128};
+    for (const TapRectangle& inside : rectangles) {
+      std::int64_t lo = bias[o], hi = bias[o];
+      for (std::size_t i = 0; i < inputs; ++i) {
+        const ValueRange part = contribution(w, weight + (o * inputs + i) * taps, input[separate ? o : i], inside, x_zero_point(node));
+        lo += part.lo, hi += part.hi;
+      }
+      range.lo = std::min(range.lo, int8::stored_result(graph, node, 3, o, lo)), range.hi = std::max(range.hi, int8::stored_result(graph, node, 3, o, hi));
     }
-    result.push_back({int8::stored_result(graph, node, 3, o, lo), int8::stored_result(graph, node, 3, o, hi)});
+    result.push_back(range);
   }
   return result;
 }

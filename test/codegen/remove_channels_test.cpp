@@ -29,7 +29,7 @@ class Chain {
     const int taps = (separate ? 1 : inputs) * kernel * kernel;
     std::vector<double> weight, bias, multiplier;
     for (int o = 0; o < channels; ++o) {
-      const bool constant = !separate && number(0, 2) == 0;
+      const bool constant = number(0, 2) == 0;
       for (int k = 0; k < taps; ++k) weight.push_back(constant ? 0 : number(-30, 30));
       bias.push_back(constant ? number(0, 1) * 300 : number(-2000, 2000));
       multiplier.push_back(number(1 << 24, 1 << 27));
@@ -108,6 +108,41 @@ TEST_CASE("a graph without its constant channels computes the same") {
     after += weight_bytes(smaller);
   }
   CHECK(after < before * 9 / 10);  // a third of the channels is constant; some of these are needed beside padding
+}
+
+TEST_CASE("channels that only a constant channel reads go with it") {
+  Graph graph;
+  const ValueId x = add_value(graph, {"x", {DType::i8, {1, 4, 6, 6}}, Role::input});
+  graph.inputs = {x};
+  const auto constant = [&](DType dtype, Shape shape, const std::vector<double>& numbers) { return add_constant(graph, "c", dtype, shape, numbers); };
+  const auto layer = [&](ValueId input, const Shape& weight, const std::vector<double>& numbers, std::int64_t groups, std::int64_t pad) {
+    const std::int64_t channels = weight[0];
+    return add_node(graph, "Int8Conv",
+                    {input, constant(DType::i8, weight, numbers), constant(DType::i32, {channels}, std::vector<double>(static_cast<std::size_t>(channels), 50)),
+                     constant(DType::i32, {channels}, std::vector<double>(static_cast<std::size_t>(channels), 1 << 27))},
+                    1, {{"group", groups}, {"pads", std::vector<std::int64_t>(4, pad)}, {"x_zero_point", std::int64_t{0}}}, {"conv", "Conv", 0}, "n")
+        .front();
+  };
+  std::vector<double> first(32), second(72), third(64);
+  for (std::size_t i = 0; i < 32; ++i) first[i] = static_cast<double>(i % 7) - 3;
+  for (std::size_t i = 0; i < 72; ++i) second[i] = i < 45 ? static_cast<double>(i % 5) - 2 : 0;  // channels 5, 6, 7 give a constant
+  for (std::size_t i = 0; i < 64; ++i) third[i] = static_cast<double>(i % 9) - 4;
+  graph.outputs = {layer(layer(layer(x, {8, 4, 1, 1}, first, 1, 0), {8, 1, 3, 3}, second, 8, 1), {8, 8, 1, 1}, third, 1, 0)};
+  Graph smaller = graph;
+  remove_channels(smaller);
+  remove_dead(smaller);
+  // Five of eight are needed; four at a time makes it eight. With channel 4 constant too, four remain.
+  CHECK(smaller.shape(smaller.nodes[0].outputs[0])[1] == 8);
+  for (std::size_t i = 36; i < 45; ++i) second[i] = 0;
+  graph.nodes[1].inputs[1] = constant(DType::i8, {8, 1, 3, 3}, second);
+  smaller = graph;
+  remove_channels(smaller);
+  remove_dead(smaller);
+  CHECK(smaller.shape(smaller.nodes[0].outputs[0])[1] == 4);
+  CHECK(smaller.shape(smaller.nodes[1].outputs[0])[1] == 4);
+  Tensor input(144);
+  for (std::size_t i = 0; i < input.size(); ++i) input[i] = static_cast<std::byte>(i * 37);
+  CHECK(execute(smaller, {input}) == execute(graph, {input}));
 }
 
 }  // namespace tinytc
