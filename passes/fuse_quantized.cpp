@@ -69,19 +69,33 @@ class QuantizedWalk {
     return id;
   }
 
-  /// Graph inputs that are read through one and the same conversion get its scale, for whoever writes them.
+  /// Graph inputs that are read through one and the same conversion, moved before it or not, get its scale, for whoever writes them.
   void name_input_scales() {
-    const std::vector<std::vector<int>> readers = consumers(graph_);
-    for (ValueId id : graph_.inputs) {
-      std::optional<Quantization> common;
-      bool same = !readers[static_cast<std::size_t>(id)].empty();
-      for (int reader : readers[static_cast<std::size_t>(id)]) {
-        const Node& node = graph_.nodes[static_cast<std::size_t>(reader)];
-        same = same && node.op->dequantizes && (!common || *common == quantization_of(graph_, node));
-        if (same) common = quantization_of(graph_, node);
+    std::vector<std::optional<Quantization>> read(graph_.values.size());  // how a value is read; without scales where nothing says it, or two things
+    for (auto node = graph_.nodes.rbegin(); node != graph_.nodes.rend(); ++node) {
+      Quantization as;
+      if (node->op->dequantizes) as = quantization_of(graph_, *node);
+      const std::size_t moved = node->op->dequantizes ? 1 : node->op->move.moves && node->outputs.size() == 1 ? moved_inputs(*node) : 0;
+      if (!node->op->dequantizes && moved > 0 && read[static_cast<std::size_t>(node->outputs[0])].has_value())
+        as = *read[static_cast<std::size_t>(node->outputs[0])];
+      if (as.axis >= 0 && !node->op->dequantizes) as = {};
+      for (std::size_t i = 0; i < node->inputs.size(); ++i) {
+        if (node->inputs[i] == no_value) continue;
+        std::optional<Quantization>& known = read[static_cast<std::size_t>(node->inputs[i])];
+        const Quantization here = i < moved ? as : Quantization{};
+        known = !known || *known == here ? here : Quantization{};
       }
-      if (same) graph_.value(id).type.quantization = common;
     }
+    for (ValueId id : graph_.inputs)
+      if (const auto& as = read[static_cast<std::size_t>(id)]; as && !as->scales.empty()) graph_.value(id).type.quantization = as;
+  }
+
+  /// An operator whose operand was replaced says anew by which scale its results are stored.
+  void renew_scales(const Node& node) {
+    if (!node.op->move.moves) return;
+    const std::vector<TensorType> types = infer_types(graph_, node);
+    for (std::size_t i = 0; i < node.outputs.size(); ++i)
+      if (node.outputs[i] != no_value) graph_.value(node.outputs[i]).type.quantization = types[i].quantization;
   }
 
   void visit(Node node) {
@@ -89,6 +103,7 @@ class QuantizedWalk {
     if (node.op->quantizes && fuses_) return quantize(std::move(node));
     if (node.op == &flip_) return flip(std::move(node));
     if (node.op->move.moves && (move_stored(node) || move_signed(node))) return;
+    renew_scales(node);
     append(std::move(node));
   }
 

@@ -6,6 +6,7 @@ support and to libraries.
 
 from __future__ import annotations
 
+import concurrent.futures
 import dataclasses
 import hashlib
 import os
@@ -134,10 +135,14 @@ def build(
     board_objects = _board_objects(target, startup, base)
     flags = [*DEFAULT_FLAGS, *cxxflags, *(f"-D{d}" for d in defines)]
     origins = {str(path): "board" for path in board_objects}
-    for index, source in enumerate([main, *sources]):
-        out = work / f"{index}_{pathlib.Path(source).stem}.o"
-        run_tool([*launcher, *base, *flags, "-c", str(source), "-o", str(out)], f"compiling {source}")
-        origins[str(out)] = "main" if index == 0 else "model"
+    objects = [(source, work / f"{index}_{pathlib.Path(source).stem}.o") for index, source in enumerate([main, *sources])]
+    origins.update({str(out): "main" if index == 0 else "model" for index, (_, out) in enumerate(objects)})
+
+    def compile_one(job: tuple) -> None:
+        run_tool([*launcher, *base, *flags, "-c", str(job[0]), "-o", str(job[1])], f"compiling {job[0]}")
+
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(compile_one, objects))
     elf = work / "firmware.elf"
     # Linked with the C driver: firmware needs no C++ library, and not every toolchain has one.
     linker = compiler if is_host else [target.gcc_prefix + "gcc"]

@@ -184,6 +184,28 @@ class Interface(unittest.TestCase):
                 x = np.array([[0, 1, 99, 100, 101, 127]], zero_point.dtype)
                 np.testing.assert_array_equal(np.maximum(x, zero_point), host_function(emitted)(x, x))
 
+    def test_moves_of_stored_numbers(self):
+        """What only moves int8 elements, before and behind the conversions, leaves them and their scale as they are."""
+        conversion = ["scale", "zero"]
+        nodes = [helper.make_node("Transpose", ["x"], ["first"], perm=[0, 3, 1, 2]), helper.make_node("DequantizeLinear", ["first", *conversion], ["real"]),
+                 helper.make_node("MaxPool", ["real"], ["pooled"], kernel_shape=[2, 2], strides=[2, 2]),
+                 helper.make_node("QuantizeLinear", ["pooled", *conversion], ["stored"]), helper.make_node("Transpose", ["stored"], ["y"], perm=[0, 2, 3, 1])]
+        constants = [numpy_helper.from_array(np.float32(0.25), "scale"), numpy_helper.from_array(np.int8(-3), "zero")]
+        graph = helper.make_graph(nodes, "g", [helper.make_tensor_value_info("x", TensorProto.INT8, [1, 6, 4, 3])],
+                                  [helper.make_tensor_value_info("y", TensorProto.INT8, [1, 3, 2, 3])], constants)
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "model.onnx"
+            onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+            emitted = emit(path)
+            header = (emitted / "net.h").read_text()
+            for port in ("input", "output"):
+                self.assertIn(f"static constexpr float {port}_scale = 0.25F;", header)
+                self.assertIn(f"static constexpr std::int32_t {port}_zero_point = -3;", header)
+            self.assertEqual(["max_pool2d"], kernels(emitted))
+            x = np.random.default_rng(1).integers(-128, 128, (1, 6, 4, 3)).astype(np.int8)
+            wanted = x.reshape(1, 3, 2, 2, 2, 3).max(axis=(2, 4))
+            np.testing.assert_array_equal(wanted, host_function(emitted)(x, wanted))
+
 
 class Refusals(unittest.TestCase):
     """Quantization parameters that mean nothing are bad input, with a message that names the node."""
