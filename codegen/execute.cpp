@@ -10,6 +10,7 @@
 #include "codegen/jit.h"
 #include "compiler/lower.h"
 #include "passes/choose_layout.h"
+#include "passes/fold.h"
 #include "passes/plan_memory.h"
 
 namespace tinytc {
@@ -114,6 +115,11 @@ Tensor HostModel::persistent(const std::string& name) const {
     if (buffer.storage == Storage::persistent && buffer.name == name) return state_->read(static_cast<BufferId>(i));
   }
   throw InternalError("no persistent tensor '" + name + "'");
+}
+
+void fold_constants(Graph& graph, bool dequantize) {
+  const Foldable foldable = find_foldable(graph, dequantize);
+  if (!foldable.replaced.empty()) apply_folded(graph, foldable.replaced, execute(foldable.graph, {}));
 }
 
 std::vector<Tensor> execute(const Graph& graph, const std::vector<Tensor>& inputs, int optimisation) {

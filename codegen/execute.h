@@ -30,6 +30,9 @@ class HostModel {
   std::unique_ptr<State> state_;
 };
 
+/// Computes what depends on constants only (passes/fold says what, `dequantize` as there) and puts it in.
+void fold_constants(Graph& graph, bool dequantize);
+
 /// One run of a graph: lowered, planned, compiled and called.
 std::vector<Tensor> execute(const Graph& graph, const std::vector<Tensor>& inputs, int optimisation = 0);
 

@@ -17,7 +17,6 @@
 #include "passes/add_loss.h"
 #include "passes/choose_layout.h"
 #include "passes/choose_sharing.h"
-#include "passes/fold.h"
 #include "passes/fuse.h"
 #include "passes/fuse_quantized.h"
 #include "passes/keep_statistics.h"
@@ -30,12 +29,6 @@
 namespace tinytc {
 
 namespace {
-
-/// Computes what depends on constants only: the pass says what, the evaluator computes, the pass puts it in.
-void fold(Graph& graph, bool dequantize) {
-  const Foldable foldable = find_foldable(graph, dequantize);
-  if (!foldable.replaced.empty()) apply_folded(graph, foldable.replaced, execute(foldable.graph, {}));
-}
 
 TargetConfig clang_config(const Target& target) {
   TargetConfig config;
@@ -82,7 +75,7 @@ void compile(const Options& options) {
   simplify(model);
   move_dequantization(model);
   tracer.stage("simplify", model);
-  fold(model, false);
+  fold_constants(model, false);
   tracer.stage("fold", model);
 
   const TrainingOptions training{options.optimizer, options.accumulate, options.batch_norm == BatchNormMode::train};
@@ -102,7 +95,7 @@ void compile(const Options& options) {
     tracer.stage("layout", graph, entry);
     fuse(graph);
     tracer.stage("fuse", graph, entry);
-    fold(graph, true);
+    fold_constants(graph, true);
     lower(graph, entry, program);
   }
   tracer.stage("lower", program);
