@@ -177,7 +177,7 @@ TINYTC_INLINE void conv2d(const Conv2dShape& shape, const T* x, const T* w, cons
   for (int first = 0; first < s.out_c; first += out_c) {
     for (int block = 0; block < out_c; block += width) {
       const int o = first + block;
-      const int channels = min_of(width, out_c - block);
+      const int channels = out_c % width == 0 ? width : min_of(width, out_c - block);
       const T* weights = w + o * taps;
       if (!s.packed) {
         conv2d_pack_block(s, weights, channels, scratch);

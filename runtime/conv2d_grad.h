@@ -100,7 +100,7 @@ TINYTC_INLINE void conv2d_input_grad(const Conv2dShape& shape, const T* dy, cons
       const int rows = (s.in_h - py + s.stride_h - 1) / s.stride_h;
       const int columns = (s.in_w - px + s.stride_w - 1) / s.stride_w;
       for (int block = 0; block < in_c && rows > 0 && columns > 0; block += width) {
-        const int channels = min_of(width, in_c - block);
+        const int channels = in_c % width == 0 ? width : min_of(width, in_c - block);
         const T* weights = packed;
         if (s.packed) {
           packed += in_c * v.count * h.count * out_c;

@@ -9,6 +9,10 @@
 //
 // Local aggregates are deliberately not const: GCC does not split a const one into registers, and then no
 // longer folds the constants of a shape across an assembly block.
+//
+// The loops over tiles end by "!=": at -O3 GCC 12 cuts a loop that ends by "<" in two where its body compares
+// the counter, even if the second part would never run (all tiles hold four), and then warns of 2^31 turns of
+// that part.
 #ifndef TINYTC_RUNTIME_CORRELATE_H
 #define TINYTC_RUNTIME_CORRELATE_H
 
@@ -79,6 +83,13 @@ struct Tiling {
   int quads;
   int tiles;
 };
+
+/// The taps of an axis that lie inside, given the axis' interior: all of them, a constant, where nothing is
+/// padded.
+TINYTC_INLINE constexpr Range inside_taps(Range interior, int outputs, int start, int dilation, int taps,
+                                          int size) {
+  return interior.last - interior.first == outputs ? Range{0, taps} : tap_range(start, dilation, taps, size);
+}
 
 /// Cuts `outputs` whose interior is given; without `fours` into single ones only.
 TINYTC_INLINE constexpr Tiling make_tiling(int outputs, Range interior, bool fours) {
@@ -182,24 +193,24 @@ TINYTC_INLINE void correlate_pixels(const Correlation& g, PixelStrides pixel, co
 template <typename T>
 TINYTC_INLINE void correlate(const Correlation& g, const T* x, const T* w, const T* bias, const T* residual,
                              const Activation<T>& activation, T* y) {
-  ImageTiling tiling = make_image_tiling(
-      g.y_height, interior_range(g.y_height, g.stride_h, g.pad_top, g.dilation_h, g.kernel_h, g.x_height),
-      g.y_width, interior_range(g.y_width, g.stride_w, g.pad_left, g.dilation_w, g.kernel_w, g.x_width));
+  Range inner_rows = interior_range(g.y_height, g.stride_h, g.pad_top, g.dilation_h, g.kernel_h, g.x_height);
+  Range inner_columns = interior_range(g.y_width, g.stride_w, g.pad_left, g.dilation_w, g.kernel_w, g.x_width);
+  ImageTiling tiling = make_image_tiling(g.y_height, inner_rows, g.y_width, inner_columns);
   const bool upright = tiling.rows.quads > 0;
   PixelStrides pixel{(upright ? g.stride_h * g.x_width : g.stride_w) * g.x_pixel,
                      upright ? g.y_row : g.y_pixel};
   for (int image = 0; image < g.batch; ++image) {
     const T* x_image = x + image * g.x_height * g.x_width * g.x_pixel;
-    for (int line = 0; line < tiling.rows.tiles; ++line) {
+    for (int line = 0; line != tiling.rows.tiles; ++line) {
       const int oy = tile_begin(tiling.rows, line);
       const int iy = oy * g.stride_h - g.pad_top;
-      Range rows = tap_range(iy, g.dilation_h, g.kernel_h, g.x_height);
-      for (int tile = 0; tile < tiling.columns.tiles; ++tile) {
+      Range rows = inside_taps(inner_rows, g.y_height, iy, g.dilation_h, g.kernel_h, g.x_height);
+      for (int tile = 0; tile != tiling.columns.tiles; ++tile) {
         const int ox = tile_begin(tiling.columns, tile);
         const int ix = ox * g.stride_w - g.pad_left;
         const int at = image * g.y_image + oy * g.y_row + ox * g.y_pixel;
         const T* r = residual != nullptr ? residual + at : nullptr;
-        Range columns = tap_range(ix, g.dilation_w, g.kernel_w, g.x_width);
+        Range columns = inside_taps(inner_columns, g.y_width, ix, g.dilation_w, g.kernel_w, g.x_width);
         if (tile_is_four(upright ? tiling.rows : tiling.columns, upright ? line : tile)) {
           // Along the tile all taps lie inside; said so that the constant is seen.
           Range all_rows = upright ? Range{0, g.kernel_h} : rows;

@@ -5,7 +5,6 @@
 
 #include "runtime/base.h"
 #include "runtime/tile.h"
-#include "runtime/tile_block.h"
 
 namespace tinytc {
 

@@ -8,9 +8,9 @@
 
 #include "runtime/activation.h"
 #include "runtime/base.h"
+#include "runtime/dense_block.h"
 #include "runtime/sinks.h"
 #include "runtime/tile.h"
-#include "runtime/tile_block.h"
 
 namespace tinytc {
 

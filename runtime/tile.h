@@ -9,6 +9,11 @@
 #include "runtime/activation.h"
 #include "runtime/base.h"
 
+// Whether the inner blocks (tile_block.h, dense_block.h, depthwise_block.h) are assembly.
+#if defined(__thumb2__) && defined(__ARM_FP) && (__ARM_FP & 4)
+#define TINYTC_TILE_ASSEMBLY 1
+#endif
+
 namespace tinytc {
 
 /// Where a tile's operands lie, in elements: x[k * x_step + pixel * x_pixel], w[k * w_step + channel *
