@@ -87,6 +87,7 @@ void compile(const Options& options) {
 
   Program program;
   program.name = options.name;
+  program.has_vectors = has_feature(target, CoreFeature::mve);
   for (auto& [entry, graph] : entries) {
     fuse_quantized(graph);
     remove_channels(graph);

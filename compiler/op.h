@@ -92,6 +92,7 @@ class LowerContext {
   const Shape& input_shape(int i) const { return input_type(i).shape; }
   const Shape& output_shape(int i = 0) const { return output_type(i).shape; }
   const Attributes& attributes() const { return node.attributes; }
+  bool has_vectors() const { return program_.has_vectors; }
   bool is_constant(int i) const { return graph.value(node.inputs[static_cast<std::size_t>(i)]).role == Role::constant; }
 
   /// The same place with another node, e.g. one with completed attributes; `node` must outlive the result.

@@ -95,6 +95,7 @@ struct Program {
   std::map<Entry, Interface> interfaces;
   std::int64_t arena_bytes = 0;       // maximum over the entry points
   std::int64_t persistent_bytes = 0;
+  bool has_vectors = false;  // the target multiplies vectors of 16 int8 (Helium): kernels of runtime/q_vector.h
 
   Buffer& buffer(BufferId id) { return buffers[static_cast<std::size_t>(id)]; }
   const Buffer& buffer(BufferId id) const { return buffers[static_cast<std::size_t>(id)]; }

@@ -204,6 +204,11 @@ Argument output_argument(const LowerContext& context) {
   return object("QOutput", {number("y_zero_point", 0), number("y_lo", -128), number("y_hi", 127)});
 }
 
+bool takes_vectors(const LowerContext& context, int first) {
+  return context.has_vectors() && !context.has_input(first + 1) && context.attributes().get_int("y_lo", -128) == -128 &&
+         context.attributes().get_int("y_hi", 127) == 127;
+}
+
 Argument words(LowerContext& context, std::int64_t count) {
   return count == 0 ? literal("static_cast<std::uint32_t*>(nullptr)") : context.scratch(DType::u32, count);
 }

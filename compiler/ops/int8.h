@@ -48,8 +48,16 @@ void check_scale(const TypeContext& context, int first, std::int64_t count);
 Argument scale_argument(const LowerContext& context, int first);
 /// QOutput of the node's attributes.
 Argument output_argument(const LowerContext& context);
+/// Whether the vector kernels take this layer, whose scale is input `first`: the target has vectors, the scale has no shifts, and the result
+/// is clamped to int8's full range.
+bool takes_vectors(const LowerContext& context, int first);
 /// Scratch in 32-bit words, or a null pointer for none.
 Argument words(LowerContext& context, std::int64_t count);
+/// The elements of constant input i.
+template <typename T>
+const T* constant(const LowerContext& context, int i) {
+  return reinterpret_cast<const T*>(context.graph.value(context.node.inputs[static_cast<std::size_t>(i)]).data.data());
+}
 /// A table of 32-bit words in flash.
 Argument word_table(LowerContext& context, const std::string& name, const std::vector<std::uint32_t>& words);
 

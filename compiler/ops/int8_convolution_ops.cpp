@@ -8,6 +8,7 @@
 #include "compiler/ops/spatial.h"
 #include "runtime/q_conv2d.h"
 #include "runtime/q_depthwise_conv2d.h"
+#include "runtime/q_vector_conv2d.h"
 
 namespace tinytc {
 
@@ -41,6 +42,17 @@ void lower_depthwise(LowerContext& context, const Window& w) {
                q_depthwise_conv2d_macs(s), {{0, 0, q_depthwise_conv2d_lead_x(s)}});
 }
 
+void lower_vector_conv(LowerContext& context, const QConv2dShape& s) {
+  const Value& weight = context.graph.value(context.node.inputs[1]);
+  std::vector<std::uint32_t> packed(static_cast<std::size_t>(q_vector_conv2d_words(s)));
+  q_vector_conv2d_pack(s, int8::constant<std::int8_t>(context, 1), int8::constant<std::int32_t>(context, 2),
+                       int8::constant<std::int32_t>(context, 3), packed.data());
+  context.call("runtime/q_vector_conv2d.h", "q_vector_conv2d",
+               {shape_argument("QConv2dShape", s), context.in(0), int8::word_table(context, weight.name, packed),
+                literal(context.attributes().get_int("y_zero_point", 0)), context.out(), int8::words(context, q_vector_conv2d_scratch(s))},
+               q_vector_conv2d_macs(s), {{0, 0, q_vector_conv2d_lead_x(s)}});
+}
+
 void lower_dense(LowerContext& context, const Window& w) {
   QConv2dShape s{};
   fill_window(s, w);
@@ -48,6 +60,7 @@ void lower_dense(LowerContext& context, const Window& w) {
   s.x_zero_point = to_int(context.attributes().get_int("x_zero_point", 0));
   const Value& weight = context.graph.value(context.node.inputs[1]);
   const Value& bias = context.graph.value(context.node.inputs[2]);
+  if (int8::takes_vectors(context, 3)) return lower_vector_conv(context, s);
   if (!q_pairable(s.out_c, q_conv2d_taps(s), bytes_of(weight), reinterpret_cast<const std::int32_t*>(bias.data.data())))
     return context.call("runtime/q_conv2d.h", "q_conv2d_plain",
                         {shape_argument("QConv2dShape", s), context.in(0), context.in(1), context.in(2), int8::scale_argument(context, 3),

@@ -6,6 +6,7 @@
 #include "compiler/ops/int8.h"
 #include "compiler/ops/rules.h"
 #include "runtime/q_dense.h"
+#include "runtime/q_vector_dense.h"
 
 namespace tinytc {
 
@@ -25,11 +26,23 @@ std::vector<TensorType> infer_dense(const TypeContext& context) {
   return int8_result(context, shape);
 }
 
+void lower_vector_dense(LowerContext& context, const QDenseShape& s) {
+  const Value& weight = context.graph.value(context.node.inputs[1]);
+  std::vector<std::uint32_t> packed(static_cast<std::size_t>(q_vector_dense_words(s)));
+  q_vector_dense_pack(s, int8::constant<std::int8_t>(context, 1), int8::constant<std::int32_t>(context, 2),
+                      int8::constant<std::int32_t>(context, 3), packed.data());
+  context.call("runtime/q_vector_dense.h", "q_vector_dense",
+               {shape_argument("QDenseShape", s), context.in(0), int8::word_table(context, weight.name, packed),
+                literal(context.attributes().get_int("y_zero_point", 0)), context.out(), int8::words(context, q_vector_dense_scratch(s))},
+               q_vector_dense_macs(s), {{0, 0, q_vector_dense_lead_x(s)}});
+}
+
 void lower_dense(LowerContext& context) {
   const Value& weight = context.graph.value(context.node.inputs[1]);
   const Value& bias = context.graph.value(context.node.inputs[2]);
   const auto* bytes = reinterpret_cast<const std::int8_t*>(weight.data.data());
   const QDenseShape s{to_int(element_count(context.input_shape(0)) / weight.type.shape[1]), to_int(weight.type.shape[1]), to_int(weight.type.shape[0])};
+  if (int8::takes_vectors(context, 3)) return lower_vector_dense(context, s);
   if (!q_pairable(s.out, s.in, bytes, reinterpret_cast<const std::int32_t*>(bias.data.data())))
     return context.call("runtime/q_dense.h", "q_dense_plain",
                         {shape_argument("QDenseShape", s), context.in(0), context.in(1), context.in(2), int8::scale_argument(context, 3),

@@ -1,7 +1,7 @@
 """The kernels give the same bits with every compiler, optimization, standard and core, and compile without warnings.
 
-Builds checksums.cpp (floats) and q_checksums.cpp (int8) many times and compares what they print. Skipped (exit code 77) where no second compiler is installed; each
-compiler or emulator that is missing is left out with a message.
+Builds checksums.cpp (floats), q_checksums.cpp (int8) and q_vector_checksums.cpp (int8 for Helium) many times and compares what they print.
+Skipped (exit code 77) where no second compiler is installed; each compiler or emulator that is missing is left out with a message.
 """
 
 import pathlib
@@ -13,7 +13,7 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FIRMWARE = ROOT / "test" / "firmware"
-CHECKSUMS = [pathlib.Path(__file__).with_name(name) for name in ("checksums.cpp", "q_checksums.cpp")]
+CHECKSUMS = [pathlib.Path(__file__).with_name(name) for name in ("checksums.cpp", "q_checksums.cpp", "q_vector_checksums.cpp")]
 WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror"]
 sys.path.insert(0, str(ROOT / "scripts"))
 import emulation  # noqa: E402
