@@ -77,6 +77,10 @@ void compile(const Options& options) {
   tracer.stage("simplify", model);
   fold_constants(model, false);
   tracer.stage("fold", model);
+  std::optional<QuantizeFacts> quantized;
+  if (options.quantize) quantized = quantize_model(model, read_samples(options.calibrate, model), options.quantization);
+  convert_interface(model, options.interface_types);
+  tracer.stage("quantize", model);
 
   const TrainingOptions training{options.optimizer, options.accumulate, options.batch_norm == BatchNormMode::train};
   std::map<Entry, Graph> entries = make_entries(model, options.train ? &training : nullptr);

@@ -252,6 +252,15 @@ struct MoveRule {
   std::function<std::int64_t(const Node&, std::int64_t axis)> moved_axis = nullptr;
 };
 
+/// A layer whose input 1 is a weight and whose input 2, where there is one, is a bias of its output channels.
+struct WeightRule {
+  /// Axis of the weight on which output channels lie; -1: this node is no such layer. Null: none of the operator's nodes is.
+  std::function<std::int64_t(const Graph&, const Node&)> output_axis = nullptr;
+  /// Channel of input 0 that element `index` of the weight multiplies.
+  std::function<std::int64_t(const Graph&, const Node&, std::int64_t index)> input_channel = nullptr;
+  bool channels_last = false;  // channels of input 0 and of the result lie on the last axis; else on axis 1
+};
+
 /// y[c] = scale[c] * x[c] + shift[c]; both are values of shape [channels] computed from constants.
 struct ChannelAffine {
   ValueId scale, shift;
@@ -287,6 +296,8 @@ struct OpDef {
   bool quantizes = false, dequantizes = false;  // QuantizeLinear, DequantizeLinear: inputs are the tensor, scale, zero point
   MoveRule move = {};
   ChannelRule channels = {};
+  WeightRule weight = {};
+  std::optional<Clamp> result_range = std::nullopt;  // between which numbers results lie whatever the operands are, if they use all of it
   /// The stored result of the operator on stored operands; no_value when it has none for these.
   std::function<ValueId(QuantizeContext&)> quantized = nullptr;
   std::function<std::int64_t(const Graph&, const Node&)> fan_in = nullptr;  // of the weight, input 1

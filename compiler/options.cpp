@@ -8,6 +8,7 @@
 
 #include "codegen/source_text.h"
 #include "compiler/list_ops.h"
+#include "compiler/names.h"
 #include "passes/add_loss.h"
 #include "passes/plan_offsets.h"
 #include "targets/target.h"
@@ -26,6 +27,8 @@ Examples:
       the last two layers can be trained on the device, by SGD
   tinytc gesture.onnx --target stm32f746 --train all --loss mse --optimizer adam --accumulate -o out
       minibatches: accumulate() gradients, then apply() them
+  tinytc model.onnx --target nrf52840 --quantize int8 --calibrate samples.npz -o out
+      int8 firmware from a float model; samples.npz holds some typical inputs
   tinytc model.onnx --target-file board.yaml --ram 96K --prefer size -o out
       a board of one's own, within 96 KB of RAM, with little code
 
@@ -34,7 +37,8 @@ Exit codes: 0 done, 1 bad input or does not fit, 2 wrong usage, 70 a defect of t
 /// What CLI11 fills before it is checked.
 struct Raw {
   std::string model, out = ".", target = "host", target_file, name, train, loss, prefer = "balanced", batch_norm = "frozen", ram, flash;
-  std::vector<std::string> dims, dump;
+  std::string quantize, calibrate, calibration = "minmax", input_type, output_type;
+  std::vector<std::string> dims, dump, keep_float;
   std::int64_t batch = 0;
   std::optional<double> weight_decay;
   bool show_version = false, list_targets = false, list_ops = false;
@@ -60,6 +64,13 @@ void define_options(CLI::App& app, Raw& raw, Options& options) {
   app.add_flag("--accumulate", options.accumulate, "Minibatches: accumulate() and apply() instead of train_step()");
   app.add_option("--batch-norm", raw.batch_norm, "In training: frozen running statistics, or train on each call's own")
       ->check(CLI::IsMember({"frozen", "train"}))->capture_default_str();
+  app.add_option("--quantize", raw.quantize, "int8: quantize a float model; needs --calibrate");
+  app.add_option("--calibrate", raw.calibrate, "Samples of the inputs for --quantize, .npz or .npy");
+  app.add_option("--calibration", raw.calibration, "How ranges follow from them: minmax, percentile, mse or entropy")
+      ->check(CLI::IsMember({"minmax", "percentile", "mse", "entropy"}))->capture_default_str();
+  app.add_option("--keep-float", raw.keep_float, "Nodes to leave in float32: comma-separated names or patterns")->allow_extra_args(false);
+  app.add_option("--input-type", raw.input_type, "int8 or float32: what predict() takes (default: as the model)")->check(CLI::IsMember({"int8", "float32"}));
+  app.add_option("--output-type", raw.output_type, "int8 or float32: what it gives")->check(CLI::IsMember({"int8", "float32"}));
   app.add_option("--ram", raw.ram, "RAM for the model, e.g. 96K (default: all of the target's)");
   app.add_option("--flash", raw.flash, "Flash for the model, e.g. 512K (default: all of the target's)");
   app.add_option("--prefer", raw.prefer, "speed, balanced or size")->check(CLI::IsMember({"speed", "balanced", "size"}))->capture_default_str();
@@ -114,6 +125,22 @@ void parse_dims(const std::vector<std::string>& dims, ImportOptions& import) {
   }
 }
 
+void check_quantization(const Raw& raw, Options& options) {
+  if (!raw.quantize.empty() && raw.quantize != "int8") usage(fmt::format("--quantize {}: only int8 is supported", printable(raw.quantize)));
+  options.quantize = !raw.quantize.empty();
+  options.calibrate = raw.calibrate;
+  if (options.quantize && raw.calibrate.empty()) usage("--quantize needs --calibrate FILE: samples of the inputs, .npz or .npy");
+  if (options.quantize && options.train) usage("--quantize with --train: training in int8 is not supported yet");
+  if (!options.quantize && (!raw.calibrate.empty() || !raw.keep_float.empty() || raw.calibration != "minmax"))
+    usage("--calibrate, --calibration and --keep-float belong to --quantize int8");
+  for (Calibration method : {Calibration::minmax, Calibration::percentile, Calibration::mse, Calibration::entropy})
+    if (name_of(method) == raw.calibration) options.quantization.calibration = method;
+  for (const std::string& list : raw.keep_float)
+    for (std::string& pattern : split_list(list)) options.quantization.keep_float.push_back(std::move(pattern));
+  const auto type = [](const std::string& name) { return name.empty() ? std::nullopt : std::optional(name == "int8" ? DType::i8 : DType::f32); };
+  options.interface_types = {type(raw.input_type), type(raw.output_type)};
+}
+
 Options checked(const Raw& raw, Options options) {
   if (raw.model.empty()) usage("no model given");
   options.model = raw.model;
@@ -136,6 +163,7 @@ Options checked(const Raw& raw, Options options) {
   options.ram = size_option(raw.ram, "--ram");
   options.flash = size_option(raw.flash, "--flash");
   options.dump = raw.dump;
+  check_quantization(raw, options);
   return options;
 }
 

@@ -6,9 +6,11 @@
 #include <string>
 #include <vector>
 
+#include "codegen/quantize_model.h"
 #include "compiler/import_onnx.h"
 #include "passes/add_update.h"
 #include "passes/choose_sharing.h"
+#include "passes/convert_interface.h"
 
 namespace tinytc {
 
@@ -24,6 +26,10 @@ struct Options {
   OptimizerOptions optimizer;
   bool accumulate = false;
   BatchNormMode batch_norm = BatchNormMode::frozen;
+  bool quantize = false;            // to int8
+  QuantizeOptions quantization;
+  std::filesystem::path calibrate;  // samples
+  InterfaceTypes interface_types;
   Preference prefer = Preference::balanced;
   std::optional<std::int64_t> ram, flash;  // bytes; absent: the target's
   std::vector<std::string> dump;           // stages to print

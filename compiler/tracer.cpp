@@ -14,7 +14,7 @@ namespace tinytc {
 
 namespace {
 
-const std::vector<std::string> stages{"import", "loss", "simplify", "fold", "entries", "quantized", "layout", "fuse", "lower", "plan"};
+const std::vector<std::string> stages{"import", "loss", "simplify", "fold", "quantize", "entries", "quantized", "layout", "fuse", "lower", "plan"};
 
 void checked(const Graph& graph, const std::string& stage) {
   try {

@@ -7,6 +7,7 @@
 #include <charconv>
 #include <set>
 
+#include "compiler/names.h"
 #include "compiler/op.h"
 
 namespace tinytc {
@@ -16,26 +17,6 @@ namespace {
 using ValueSet = std::set<ValueId>;
 
 bool contains(const std::vector<int>& list, int i) { return std::find(list.begin(), list.end(), i) != list.end(); }
-
-/// Iterative glob match: on a mismatch after a star, the star takes one character more.
-bool matches_glob(const std::string& pattern, const std::string& text) {
-  std::size_t p = 0, t = 0, star = std::string::npos, after_star = 0;
-  while (t < text.size()) {
-    if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == text[t]) && pattern[p] != '*') {
-      ++p, ++t;
-    } else if (p < pattern.size() && pattern[p] == '*') {
-      star = p++;
-      after_star = t;
-    } else if (star != std::string::npos) {
-      p = star + 1;
-      t = ++after_star;
-    } else {
-      return false;
-    }
-  }
-  while (p < pattern.size() && pattern[p] == '*') ++p;
-  return p == pattern.size();
-}
 
 struct Candidates {
   ValueSet tensors;                   // parameters that a keyword may select
@@ -98,23 +79,12 @@ std::string known_names(const Graph& graph, const Candidates& candidates) {
   return names.empty() ? "none" : names;
 }
 
-std::vector<std::string> split_terms(const std::string& list) {
-  std::vector<std::string> terms;
-  std::size_t begin = 0;
-  for (std::size_t end = list.find(','); end != std::string::npos; end = list.find(',', begin)) {
-    terms.push_back(list.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  terms.push_back(list.substr(begin));
-  return terms;
-}
-
 }  // namespace
 
 void select_trained(Graph& graph, const std::string& selection) {
   const Candidates candidates = find_candidates(graph);
   ValueSet selected;
-  for (const std::string& term : split_terms(selection)) {
+  for (const std::string& term : split_list(selection)) {
     if (term == "none") continue;
     const ValueSet chosen = select_term(graph, candidates, term);
     if (chosen.empty())

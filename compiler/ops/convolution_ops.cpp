@@ -290,6 +290,14 @@ void absorb_channels(Graph& graph, Node& node, const ChannelAffine& affine) {
   node.inputs[2] = node.inputs[2] == no_value ? affine.shift : emit("Add", {emit("Mul", {node.inputs[2], affine.scale}), affine.shift});
 }
 
+/// Each output channel reads the input channels of its group.
+std::int64_t input_channel(const Graph& graph, const Node& node, std::int64_t index) {
+  const Shape& weight = graph.shape(node.inputs[1]);
+  const std::int64_t groups = node.attributes.get_int("group", 1), taps = element_count(weight) / (weight[0] * weight[1]);
+  const std::int64_t row = index / taps, output = row / weight[1];
+  return output / (weight[0] / groups) * weight[1] + row % weight[1];
+}
+
 /// PyTorch counts axis 1 and the kernel, for ConvTranspose too (torch.nn.init).
 std::int64_t fan_in_of_conv(const Graph& graph, const Node& node) {
   const Shape& weight = graph.shape(node.inputs[1]);
@@ -313,6 +321,7 @@ OpRows convolution_ops() {
        .residual_input = 3,
        .can_absorb_affine = can_absorb_channels,
        .absorb_affine = absorb_channels<0>,
+       .weight = {[](const Graph&, const Node&) { return std::int64_t{0}; }, input_channel},
        .quantized = int8::quantized_conv,
        .fan_in = fan_in_of_conv},
       {.name = "ConvTranspose",

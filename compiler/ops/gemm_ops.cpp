@@ -268,6 +268,17 @@ void absorb_columns(Graph& graph, Node& node, const ChannelAffine& affine) {
   node.inputs[2] = node.inputs[2] == no_value ? affine.shift : emit("Add", {emit("Mul", {node.inputs[2], affine.scale}), affine.shift});
 }
 
+/// Output channels are the columns of op(B); a product of more than matrices has none.
+std::int64_t output_axis(const Graph& graph, const Node& node) {
+  if (graph.shape(node.inputs[1]).size() != 2) return -1;
+  return flag(node.attributes, "transB") ? 0 : 1;
+}
+
+std::int64_t input_channel(const Graph& graph, const Node& node, std::int64_t index) {
+  const std::int64_t columns = graph.shape(node.inputs[1])[1];
+  return flag(node.attributes, "transB") ? index % columns : index / columns;
+}
+
 std::int64_t fan_in_of_gemm(const Graph& graph, const Node& node) {
   return graph.shape(node.inputs[1])[flag(node.attributes, "transB") ? 1 : 0];
 }
@@ -292,6 +303,7 @@ OpRows gemm_ops() {
        .bias_input = 2,
        .can_absorb_affine = can_absorb_columns,
        .absorb_affine = absorb_columns,
+       .weight = {output_axis, input_channel, true},
        .quantized = int8::quantized_gemm,
        .fan_in = fan_in_of_gemm},
       {.name = "MatMul",
@@ -304,6 +316,7 @@ OpRows gemm_ops() {
        .bias_input = 2,
        .can_absorb_affine = can_absorb_columns,
        .absorb_affine = absorb_columns,
+       .weight = {output_axis, input_channel, true},
        .quantized = int8::quantized_matmul,
        .fan_in = fan_in_of_matmul},
       {.name = "MatrixProductGrad",

@@ -279,7 +279,7 @@ void lower_pad_grad(LowerContext& context) {
 bool store_constant(Node& node, const TensorType& stored) {
   if (mode_of(node.attributes) != 0) return true;
   const float scale = stored.quantization->scales[0];
-  const double steps = node.attributes.get_float("constant_value", 0) / double{scale};
+  const double steps = pad_value(node.attributes) / double{scale};
   const double number = steps + stored.quantization->zero_points[0];
   if (number != std::floor(number) || number < -128 || number > 127) return false;
   node.attributes.set("constant_value", number);

@@ -89,6 +89,7 @@ void lower_log_softmax_grad(LowerContext& context) {
 OpRows softmax_ops() {
   OpDef softmax = forward_row("Softmax", lower_softmax);
   softmax.quantized = int8::quantized_softmax;
+  softmax.result_range = Clamp{0, 1};
   return {softmax, forward_row("LogSoftmax", lower_log_softmax),
           grad_row("SoftmaxGrad", lower_softmax_grad), grad_row("LogSoftmaxGrad", lower_log_softmax_grad)};
 }

@@ -1,0 +1,41 @@
+// Running samples; see observe.h.
+#include "codegen/observe.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+namespace tinytc {
+
+namespace {
+
+constexpr int optimisation = 1;  // compiling takes longer than at 0, but each sample a fifth
+
+Graph with_outputs(Graph graph, const std::vector<ValueId>& wanted) {
+  graph.outputs = wanted;
+  graph.loss = no_value;
+  return graph;
+}
+
+}  // namespace
+
+Observer::Observer(const Graph& graph, std::vector<ValueId> wanted) : model_(with_outputs(graph, wanted), optimisation) {
+  for (ValueId id : graph.inputs) interface_.inputs.push_back(add_value(interface_, graph.value(id)));
+  for (ValueId id : wanted) names_.push_back(graph.value(id).name);
+}
+
+void Observer::run(const Samples& samples, const Visit& visit, int step) {
+  for (int sample = 0; sample < samples.count; sample += step) {
+    const std::vector<Tensor> results = model_.run(sample_arguments(samples, interface_, sample));
+    for (std::size_t i = 0; i < results.size(); ++i) {
+      const std::span<const float> elements(reinterpret_cast<const float*>(results[i].data()), results[i].size() / sizeof(float));
+      for (float element : elements)
+        if (!std::isfinite(element))
+          throw UserError(fmt::format("--calibrate: tensor '{}' is not finite for sample {}\n  hint: are the inputs scaled as the model expects?",
+                                      printable(names_[i]), sample));
+      visit(i, elements);
+    }
+  }
+}
+
+}  // namespace tinytc

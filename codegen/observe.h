@@ -1,0 +1,29 @@
+// What a graph computes from samples, tensor by tensor: statistics for quantization come from here.
+#pragma once
+
+#include <functional>
+#include <span>
+
+#include "codegen/execute.h"
+#include "compiler/samples.h"
+
+namespace tinytc {
+
+/// A graph compiled so that it hands out some of its float tensors.
+class Observer {
+ public:
+  /// `wanted`: values of the graph, float32.
+  Observer(const Graph& graph, std::vector<ValueId> wanted);
+
+  using Visit = std::function<void(std::size_t which, std::span<const float> elements)>;
+  /// Runs every `step`-th sample from the first on, and shows each wanted tensor of each sample, in the order of `wanted`. Memory does not
+  /// grow with the number of samples. UserError when a tensor holds NaN or infinity.
+  void run(const Samples& samples, const Visit& visit, int step = 1);
+
+ private:
+  Graph interface_;  // the inputs
+  std::vector<std::string> names_;
+  HostModel model_;
+};
+
+}  // namespace tinytc

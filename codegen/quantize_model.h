@@ -1,0 +1,25 @@
+// From a float graph and samples to a quantized graph: runs the graph for the statistics that the passes need, and the passes.
+#pragma once
+
+#include "compiler/samples.h"
+#include "passes/choose_range.h"
+
+namespace tinytc {
+
+struct QuantizeOptions {
+  Calibration calibration = Calibration::minmax;
+  std::vector<std::string> keep_float;  // patterns of node names
+};
+
+/// What was done, for the report.
+struct QuantizeFacts {
+  std::string calibration;              // the method
+  int samples = 0;
+  std::vector<Location> float_nodes;    // that compute on real numbers
+};
+
+/// Rewrites `graph` (simplified, constants folded, nothing trained) with QuantizeLinear and DequantizeLinear. UserError when the graph is
+/// quantized already, when there are no samples, or when nothing in it has an int8 form.
+QuantizeFacts quantize_model(Graph& graph, const Samples& samples, const QuantizeOptions& options);
+
+}  // namespace tinytc
