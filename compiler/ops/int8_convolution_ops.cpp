@@ -9,6 +9,7 @@
 #include "runtime/q_conv2d.h"
 #include "runtime/q_depthwise_conv2d.h"
 #include "runtime/q_vector_conv2d.h"
+#include "runtime/q_vector_depthwise.h"
 
 namespace tinytc {
 
@@ -27,11 +28,23 @@ std::vector<TensorType> infer_conv(const TypeContext& context) {
 
 const std::int8_t* bytes_of(const Value& value) { return reinterpret_cast<const std::int8_t*>(value.data.data()); }
 
+void lower_vector_depthwise(LowerContext& context, const QDepthwiseConv2dShape& s) {
+  const Value& weight = context.graph.value(context.node.inputs[1]);
+  std::vector<std::uint32_t> packed(static_cast<std::size_t>(q_vector_depthwise_words(s)));
+  q_vector_depthwise_pack(s, int8::constant<std::int8_t>(context, 1), int8::constant<std::int32_t>(context, 2),
+                          int8::constant<std::int32_t>(context, 3), packed.data());
+  context.call("runtime/q_vector_depthwise.h", "q_vector_depthwise",
+               {shape_argument("QDepthwiseConv2dShape", s), context.in(0), int8::word_table(context, weight.name, packed),
+                literal(context.attributes().get_int("y_zero_point", 0)), context.out(), int8::words(context, q_vector_depthwise_scratch(s))},
+               q_vector_depthwise_macs(s), {{0, 0, q_vector_depthwise_lead_x(s)}});
+}
+
 void lower_depthwise(LowerContext& context, const Window& w) {
   QDepthwiseConv2dShape s{};
   fill_window(s, w);
   s.channels = to_int(w.in_c), s.multiplier = to_int(w.out_c / w.in_c), s.packed = 1;
   s.x_zero_point = to_int(context.attributes().get_int("x_zero_point", 0));
+  if (int8::takes_vectors(context, 3) && q_vector_depthwise_takes(s)) return lower_vector_depthwise(context, s);
   const Value& weight = context.graph.value(context.node.inputs[1]);
   std::vector<std::byte> packed(static_cast<std::size_t>(q_depthwise_conv2d_packed_bytes(s)));
   q_depthwise_conv2d_pack(s, bytes_of(weight), reinterpret_cast<std::int8_t*>(packed.data()));

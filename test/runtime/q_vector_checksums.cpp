@@ -4,6 +4,7 @@
 #include "runtime/crc32.h"
 #include "runtime/q_vector_conv2d.h"
 #include "runtime/q_vector_dense.h"
+#include "runtime/q_vector_depthwise.h"
 #include "runtime/random.h"
 #include "test/runtime/q_vector_shapes.h"
 
@@ -52,6 +53,13 @@ TINYTC_NOINLINE void convolution(int zero_point) {
   hash(s.batch * s.out_h * s.out_w * s.out_c);
 }
 
+TINYTC_NOINLINE void depthwise(int zero_point) {
+  const QDepthwiseConv2dShape s = test::random_vector_depthwise(integer);
+  q_vector_depthwise_pack(s, w, bias, multiplier, packed);
+  q_vector_depthwise(s, x, packed, zero_point, y, scratch);
+  hash(s.batch * s.out_h * s.out_w * s.channels);
+}
+
 TINYTC_NOINLINE void dense(int zero_point) {
   const QDenseShape s{integer(1, 2), integer(1, 100), integer(1, 40)};
   q_vector_dense_pack(s, w, bias, multiplier, packed);
@@ -66,6 +74,7 @@ int main() {
     fill_tensors(round % 4 == 0);
     const int zero_point = integer(-128, 127);
     convolution(zero_point);
+    depthwise(zero_point);
     dense(zero_point);
     if (round % 4 == 0) {
       board::print_unsigned(crc);

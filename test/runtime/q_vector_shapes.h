@@ -3,6 +3,7 @@
 #define TINYTC_TEST_RUNTIME_Q_VECTOR_SHAPES_H
 
 #include "runtime/q_conv2d.h"
+#include "runtime/q_depthwise_shape.h"
 
 namespace tinytc {
 namespace test {
@@ -40,6 +41,22 @@ QConv2dShape random_vector_conv(Integer integer) {
   s.groups = integer(0, 3) == 0 ? 2 : 1;
   s.in_c = s.groups * (integer(0, 1) == 0 ? integer(1, 6) : integer(1, 20));
   s.out_c = s.groups * integer(1, 10);
+  return s;
+}
+
+/// A depthwise convolution 3x3 with stride 1 or 2 of up to 2 x 7 x 8 x 36 inputs.
+template <typename Integer>
+QDepthwiseConv2dShape random_vector_depthwise(Integer integer) {
+  QDepthwiseConv2dShape s{};
+  for (int k = 0; k < 1000; ++k) {
+    if (random_vector_window(integer, s) && s.kernel_h == 3 && s.kernel_w == 3 && s.stride_h == s.stride_w &&
+        s.dilation_h == 1 && s.dilation_w == 1) {
+      break;
+    }
+  }
+  s.channels = integer(0, 1) == 0 ? integer(1, 36) : 8 * integer(1, 4);
+  s.multiplier = 1;
+  s.packed = 1;
   return s;
 }
 

@@ -2,8 +2,10 @@
 // seeded random shapes: every bit must agree. same_bits_test.py runs the assembly.
 #include <catch2/catch.hpp>
 
+#include "runtime/q_depthwise_conv2d.h"
 #include "runtime/q_vector_conv2d.h"
 #include "runtime/q_vector_dense.h"
+#include "runtime/q_vector_depthwise.h"
 #include "test/runtime/overlap.h"
 #include "test/runtime/q_test.h"
 #include "test/runtime/q_vector_shapes.h"
@@ -65,6 +67,32 @@ TEST_CASE("q_vector_conv2d equals q_conv2d_plain bit for bit and is exact at its
     };
     REQUIRE(apart(x, static_cast<int>(expected.size()), kernel) == expected);
     check_lead(x, expected, q_vector_conv2d_lead_x(s), checked, kernel);
+  }
+  REQUIRE(checked > 100);
+}
+
+TEST_CASE("q_vector_depthwise equals q_depthwise_conv2d bit for bit and is exact at its lead") {
+  Random random(3);
+  int checked = 0;
+  for (int i = 0; i < 400; ++i) {
+    const QDepthwiseConv2dShape s =
+        random_vector_depthwise([&](int low, int high) { return random.integer(low, high); });
+    CAPTURE(i, s.batch, s.in_h, s.in_w, s.channels, s.out_h, s.out_w, s.stride_h, s.pad_top, s.pad_left);
+    REQUIRE(q_vector_depthwise_takes(s));
+    const auto x = random_int8(random, s.batch * s.in_h * s.in_w * s.channels);
+    const Constants c(random, s.channels, 9);
+    auto packed = words(q_vector_depthwise_words(s)), scratch = words(q_vector_depthwise_scratch(s));
+    q_vector_depthwise_pack(s, c.w.data(), c.bias.data(), c.multiplier.data(), packed.data());
+    std::vector<std::int8_t> expected(static_cast<std::size_t>(s.batch * s.out_h * s.out_w * s.channels));
+    QDepthwiseConv2dShape plain = s;
+    plain.packed = 0;
+    q_depthwise_conv2d(plain, x.data(), c.w.data(), c.bias.data(), c.scale(), c.out, expected.data(),
+                       nullptr);
+    const auto kernel = [&](const std::int8_t* from, std::int8_t* to) {
+      q_vector_depthwise(s, from, packed.data(), c.out.zero_point, to, scratch.data());
+    };
+    REQUIRE(apart(x, static_cast<int>(expected.size()), kernel) == expected);
+    check_lead(x, expected, q_vector_depthwise_lead_x(s), checked, kernel);
   }
   REQUIRE(checked > 100);
 }
