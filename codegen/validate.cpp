@@ -77,6 +77,7 @@ class Comparison {
     }
     const auto share = [&](int count) { return static_cast<double>(count) / samples.count; };
     Validation result = errors();
+    result.file = samples.file;
     result.samples = samples.count;
     if (classes() > 0) result.agreement = share(agreed);
     if (!samples.labels.empty()) result.float_accuracy = share(float_right), result.int8_accuracy = share(int8_right);
@@ -150,10 +151,11 @@ class Comparison {
   void check_labels(const Samples& samples) const {
     if (samples.labels.empty()) return;
     const std::string output = fmt::format("output '{}' {}", printable(real_.value(real_.outputs[0]).name), describe(real_.type(real_.outputs[0])));
-    if (classes() == 0) throw UserError(fmt::format("labels need one number a class, but the model has {}\n  hint: leave the labels out", output));
+    if (classes() == 0) throw UserError(fmt::format("{}: labels need one number a class, but the model has {}\n  hint: leave the labels out", printable(samples.file), output));
     for (std::size_t i = 0; i < samples.labels.size(); ++i)
       if (samples.labels[i] >= classes())
-        throw UserError(fmt::format("label {} of sample {} (counted from 0) is none of the {} classes of the model's {}", samples.labels[i], i, classes(), output));
+        throw UserError(fmt::format("{}: label {} of sample {} (counted from 0) is none of the {} classes of the model's {}", printable(samples.file),
+                                    samples.labels[i], i, classes(), output));
   }
 
   static std::size_t largest(const Tensor& tensor, const TensorType& type) {

@@ -8,6 +8,7 @@
 #include "codegen/execute.h"
 #include "codegen/inspect.h"
 #include "codegen/self_test.h"
+#include "codegen/validate.h"
 #include "compiler/checkpoint_facts.h"
 #include "compiler/lower.h"
 #include "compiler/options.h"
@@ -61,6 +62,15 @@ Output emit_within(Program& program, const EmitOptions& emit, const Target& targ
   return fits || preference == Preference::size ? output : emit_within(program, emit, target, Preference::size, flash_limit);
 }
 
+/// Quantizes a float model, and says how near to it the result comes.
+Validation quantize(Graph& model, const Options& options) {
+  const Samples calibration = read_samples(options.calibrate, model);
+  const std::optional<Samples> others = options.validate.empty() ? std::nullopt : std::optional(read_samples(options.validate, model));
+  const Graph real = model;
+  quantize_model(model, calibration, options.quantization);
+  return validate(make_entries(real, nullptr).at(Entry::predict), make_entries(model, nullptr).at(Entry::predict), others ? *others : calibration);
+}
+
 void compile(const Options& options) {
   const Target target = load_target(options.target);
   Tracer tracer(options.dump);
@@ -77,8 +87,8 @@ void compile(const Options& options) {
   tracer.stage("simplify", model);
   fold_constants(model, false);
   tracer.stage("fold", model);
-  std::optional<QuantizeFacts> quantized;
-  if (options.quantize) quantized = quantize_model(model, read_samples(options.calibrate, model), options.quantization);
+  std::optional<Validation> validation;
+  if (options.quantize) validation = quantize(model, options);
   convert_interface(model, options.interface_types);
   tracer.stage("quantize", model);
 
@@ -123,7 +133,7 @@ void compile(const Options& options) {
   const Output output = emit_within(program, emit, target, options.prefer, flash_limit);
 
   const Report report = make_report({program, plan, target, output.model.call_names, version, emit.model_file, output.preference,
-                                     output.model.table_bytes, output.code, ram_limit, flash_limit});
+                                     output.model.table_bytes, output.code, ram_limit, flash_limit, validation});
   check_fits(report);
   write_files(options.out, {{options.name + ".h", output.model.header},
                             {options.name + ".cpp", output.model.source},

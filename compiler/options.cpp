@@ -37,7 +37,7 @@ Exit codes: 0 done, 1 bad input or does not fit, 2 wrong usage, 70 a defect of t
 /// What CLI11 fills before it is checked.
 struct Raw {
   std::string model, out = ".", target = "host", target_file, name, train, loss, prefer = "balanced", batch_norm = "frozen", ram, flash;
-  std::string quantize, calibrate, calibration = "minmax", input_type, output_type;
+  std::string quantize, validate, calibrate, calibration = "minmax", input_type, output_type;
   std::vector<std::string> dims, dump, keep_float;
   std::int64_t batch = 0;
   std::optional<double> weight_decay;
@@ -66,6 +66,7 @@ void define_options(CLI::App& app, Raw& raw, Options& options) {
       ->check(CLI::IsMember({"frozen", "train"}))->capture_default_str();
   app.add_option("--quantize", raw.quantize, "int8: quantize a float model; needs --calibrate");
   app.add_option("--calibrate", raw.calibrate, "Samples of the inputs for --quantize, .npz or .npy");
+  app.add_option("--validate", raw.validate, "Samples on which --quantize compares int8 with float (default: those of --calibrate)");
   app.add_option("--calibration", raw.calibration, "How ranges follow from them: minmax, percentile, mse or entropy")
       ->check(CLI::IsMember({"minmax", "percentile", "mse", "entropy"}))->capture_default_str();
   app.add_option("--keep-float", raw.keep_float, "Nodes to leave in float32: comma-separated names or patterns")->allow_extra_args(false);
@@ -129,10 +130,11 @@ void check_quantization(const Raw& raw, Options& options) {
   if (!raw.quantize.empty() && raw.quantize != "int8") usage(fmt::format("--quantize {}: only int8 is supported", printable(raw.quantize)));
   options.quantize = !raw.quantize.empty();
   options.calibrate = raw.calibrate;
+  options.validate = raw.validate;
   if (options.quantize && raw.calibrate.empty()) usage("--quantize needs --calibrate FILE: samples of the inputs, .npz or .npy");
   if (options.quantize && options.train) usage("--quantize with --train: training in int8 is not supported yet");
-  if (!options.quantize && (!raw.calibrate.empty() || !raw.keep_float.empty() || raw.calibration != "minmax"))
-    usage("--calibrate, --calibration and --keep-float belong to --quantize int8");
+  if (!options.quantize && (!raw.calibrate.empty() || !raw.validate.empty() || !raw.keep_float.empty() || raw.calibration != "minmax"))
+    usage("--calibrate, --validate, --calibration and --keep-float belong to --quantize int8");
   for (Calibration method : {Calibration::minmax, Calibration::percentile, Calibration::mse, Calibration::entropy})
     if (name_of(method) == raw.calibration) options.quantization.calibration = method;
   for (const std::string& list : raw.keep_float)

@@ -29,6 +29,7 @@ struct Options {
   bool quantize = false;            // to int8
   QuantizeOptions quantization;
   std::filesystem::path calibrate;  // samples
+  std::filesystem::path validate;   // samples; empty: those for calibration
   InterfaceTypes interface_types;
   Preference prefer = Preference::balanced;
   std::optional<std::int64_t> ram, flash;  // bytes; absent: the target's

@@ -4,6 +4,7 @@
 
 #include "compiler/measure_code.h"
 #include "compiler/program.h"
+#include "compiler/validation.h"
 #include "passes/plan_memory.h"
 #include "targets/target.h"
 
@@ -43,6 +44,7 @@ struct Report {
   CodeFigures code;
   std::int64_t ram_limit = 0, flash_limit = 0;
   std::optional<double> coin_cell_days;
+  std::optional<Validation> validation;  // of an int8 model that was float
 
   std::int64_t ram_bytes() const { return sizeof_model + code.stack_bytes; }
   std::int64_t flash_bytes() const { return weights_bytes + code.code_bytes; }
@@ -58,6 +60,7 @@ struct ReportInput {
   std::int64_t weights_bytes = 0;
   CodeFigures code;
   std::int64_t ram_limit = 0, flash_limit = 0;  // bytes
+  std::optional<Validation> validation = std::nullopt;
 };
 Report make_report(const ReportInput& input);
 

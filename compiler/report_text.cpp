@@ -103,7 +103,7 @@ std::string report_json(const Report& report) {
   const auto current = target.active_current ? Json{{"microamperes_per_mhz", target.active_current->microamperes_per_mhz},
                                                     {"source", target.active_current->source}}
                                              : Json(nullptr);
-  const Json json = {
+  Json json = {
       {"report_version", 1},
       {"tinytc", report.version},
       {"name", report.name},
@@ -140,6 +140,7 @@ std::string report_json(const Report& report) {
         {"assumption", "CR2032 at its nominal charge; only the computing core draws current"}}},
       {"entries", entries},
   };
+  if (report.validation) json["validation"] = validation_json(*report.validation);
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
@@ -156,6 +157,7 @@ std::string report_table(const Report& report) {
   if (report.coin_cell_days)
     text += fmt::format("CR2032 ({:.0f} mAh, {:.0f} prediction a second, nothing else drawn): {:.3g} days\n", coin_cell_milliampere_hours,
                         predictions_per_second, *report.coin_cell_days);
+  if (report.validation) text += validation_text(*report.validation);
   return text;
 }
 

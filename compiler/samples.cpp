@@ -165,7 +165,9 @@ class Matching {
 Samples read_samples(const std::filesystem::path& path, const Graph& graph) {
   std::vector<Array> arrays = read_arrays(path);
   try {
-    return Matching(graph, std::move(arrays)).match();
+    Samples samples = Matching(graph, std::move(arrays)).match();
+    samples.file = path.filename().string();
+    return samples;
   } catch (const UserError& error) {
     throw UserError(fmt::format("{}: {}", printable(path.filename().string()), error.what()));
   }

@@ -10,7 +10,8 @@ namespace tinytc {
 struct Samples {
   int count = 0;                           // at least 1
   std::vector<std::vector<float>> inputs;  // for each of graph.inputs with role input: count x its elements, row-major as the graph declares it
-  std::vector<std::int64_t> labels;        // one a sample, at least 0; empty if the file has none
+  std::vector<std::int64_t> labels = {};   // one a sample, at least 0; empty if the file has none
+  std::string file = {};                   // its name, for messages
 };
 
 /// Reads an .npz or .npy file. Arrays are named after the graph's inputs; a graph with one input takes the only array that is not labels,

@@ -28,7 +28,7 @@ Graph relu_model(std::int64_t count, bool stored, bool stored_output = false) {
 }
 
 Samples samples_of(std::vector<float> numbers, int count, std::vector<std::int64_t> labels = {}) {
-  return {count, {std::move(numbers)}, std::move(labels)};
+  return {count, {std::move(numbers)}, std::move(labels), "some.npz"};
 }
 
 }  // namespace
@@ -69,8 +69,8 @@ TEST_CASE("labels must be classes of the output") {
     });
   };
   CHECK(refusal(2, 1).empty());
-  CHECK(refusal(2, 2) == "label 2 of sample 0 (counted from 0) is none of the 2 classes of the model's output 'y' f32[1,2]");
-  CHECK(refusal(1, 0) == "labels need one number a class, but the model has output 'y' f32[1,1]\n  hint: leave the labels out");
+  CHECK(refusal(2, 2) == "some.npz: label 2 of sample 0 (counted from 0) is none of the 2 classes of the model's output 'y' f32[1,2]");
+  CHECK(refusal(1, 0) == "some.npz: labels need one number a class, but the model has output 'y' f32[1,1]\n  hint: leave the labels out");
   CHECK_FALSE(validate(relu_model(1, false), relu_model(1, true), samples_of({1}, 1)).agreement);
 }
 
@@ -83,15 +83,14 @@ TEST_CASE("a model without rounding has no noise, and the report says so") {
 }
 
 TEST_CASE("the report rounds, and names file and layers") {
-  Validation result = validate(relu_model(2, false), relu_model(2, true), samples_of({0.75F, 8}, 1, {1}));
-  result.file = "held_out.npz";
+  const Validation result = validate(relu_model(2, false), relu_model(2, true), samples_of({0.75F, 8}, 1, {1}));
   const nlohmann::ordered_json json = validation_json(result);
-  CHECK(json["file"] == "held_out.npz");
+  CHECK(json["file"] == "some.npz");
   CHECK(json["float_accuracy"] == 1);
   CHECK(json["layers"][0]["node"] == "QuantizeLinear0");
   CHECK(json["layers"][0]["sqnr_db"] == 30.14);  // 10 log10(64.5625 / 0.0625) = 30.141
   const std::string text = validation_text(result);
-  CHECK(text.find("1 sample of held_out.npz") != std::string::npos);
+  CHECK(text.find("1 sample of some.npz") != std::string::npos);
   CHECK(text.find("accuracy 100.00 % float, 100.00 % int8") != std::string::npos);
 }
 
