@@ -102,6 +102,7 @@ void compile(const Options& options) {
   Program program;
   program.name = options.name;
   program.has_vectors = has_feature(target, CoreFeature::mve);
+  program.dual_multiply = has_feature(target, CoreFeature::dsp);
   for (auto& [entry, graph] : entries) {
     fuse_quantized(graph);
     remove_channels(graph);

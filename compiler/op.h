@@ -94,6 +94,8 @@ class LowerContext {
   const Attributes& attributes() const { return node.attributes; }
   bool has_vectors() const { return program_.has_vectors; }
   bool is_constant(int i) const { return graph.value(node.inputs[static_cast<std::size_t>(i)]).role == Role::constant; }
+  /// Program::dual_multiply.
+  bool has_dual_multiply() const { return program_.dual_multiply; }
 
   /// The same place with another node, e.g. one with completed attributes; `node` must outlive the result.
   LowerContext with_node(const Node& other) { return LowerContext(graph, other, program_, calls_, buffer_of_); }

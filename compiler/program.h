@@ -90,6 +90,7 @@ struct Interface {
 
 struct Program {
   std::string name;
+  bool dual_multiply = true;  // the core multiplies two pairs of int16 at once (CoreFeature::dsp): decides kernels and packing
   std::vector<Buffer> buffers;
   std::map<Entry, std::vector<KernelCall>> calls;
   std::map<Entry, Interface> interfaces;

@@ -38,12 +38,22 @@ TINYTC_INLINE std::int32_t q_add_wrapping(std::int32_t a, std::int32_t b) {
   return static_cast<std::int32_t>(static_cast<std::uint32_t>(a) + static_cast<std::uint32_t>(b));
 }
 
-/// addend + floor((a b + 2^31) / 2^32): one rounding, ties upwards.
+/// addend + floor((a b + 2^31) / 2^32), b >= 0: one rounding, ties upwards.
 TINYTC_INLINE int q_multiply_high(int addend, std::int32_t a, std::int32_t b) {
 #if defined(TINYTC_DSP)
   int result;
   asm("smmlar %0, %1, %2, %3" : "=r"(result) : "r"(a), "r"(b), "r"(addend));
   return result;
+#elif defined(__arm__) && !defined(__thumb2__)
+  // Armv6-M has no long multiplication: by halves, without carries.
+  const std::uint32_t a_low = static_cast<std::uint32_t>(a) & 0xFFFFU;
+  const std::uint32_t b_low = static_cast<std::uint32_t>(b) & 0xFFFFU;
+  const std::int32_t a_high = a >> 16;
+  const std::int32_t b_high = b >> 16;
+  const std::uint32_t middle = a_low * static_cast<std::uint32_t>(b_high) + ((a_low * b_low) >> 16) + 0x8000U;
+  const std::int32_t rest =
+      a_high * static_cast<std::int32_t>(b_low) + static_cast<std::int32_t>(middle & 0xFFFFU);
+  return addend + static_cast<int>(a_high * b_high + static_cast<std::int32_t>(middle >> 16) + (rest >> 16));
 #else
   const std::int64_t product = static_cast<std::int64_t>(a) * b + (std::int64_t{1} << 31);
   return addend + static_cast<int>(product >> 32);
@@ -52,7 +62,7 @@ TINYTC_INLINE int q_multiply_high(int addend, std::int32_t a, std::int32_t b) {
 
 /// The value clamped to the output's range.
 TINYTC_INLINE std::int8_t q_clamp(int value, const QOutput& out) {
-#if defined(TINYTC_DSP)
+#if defined(__arm__) && defined(__thumb2__)
   if (out.lo == -128 && out.hi == 127) {
     int result;
     asm("ssat %0, #8, %1" : "=r"(result) : "r"(value));

@@ -8,6 +8,7 @@
 #include "compiler/ops/spatial.h"
 #include "runtime/q_conv2d.h"
 #include "runtime/q_depthwise_conv2d.h"
+#include "runtime/q_scalar_conv2d.h"
 #include "runtime/q_vector_conv2d.h"
 #include "runtime/q_vector_depthwise.h"
 
@@ -66,11 +67,23 @@ void lower_vector_conv(LowerContext& context, const QConv2dShape& s) {
                q_vector_conv2d_macs(s), {{0, 0, q_vector_conv2d_lead_x(s)}});
 }
 
+void call_scalar(LowerContext& context, const QConv2dShape& s) {
+  const Value& weight = context.graph.value(context.node.inputs[1]);
+  std::vector<std::byte> packed(static_cast<std::size_t>(q_scalar_conv2d_packed_bytes(s)));
+  q_scalar_conv2d_pack(s, bytes_of(weight), reinterpret_cast<std::uint8_t*>(packed.data()));
+  const Argument table = context.table(weight.name, {DType::u8, {static_cast<std::int64_t>(packed.size())}}, packed);
+  context.call("runtime/q_scalar_conv2d.h", "q_scalar_conv2d",
+               {shape_argument("QConv2dShape", s), context.in(0), table, context.in(2), int8::scale_argument(context, 3),
+                int8::output_argument(context), context.out(), int8::words(context, q_scalar_conv2d_scratch(s))},
+               q_scalar_conv2d_macs(s), {{0, 0, q_scalar_conv2d_lead_x(s)}});
+}
+
 void lower_dense(LowerContext& context, const Window& w) {
   QConv2dShape s{};
   fill_window(s, w);
   s.in_c = to_int(w.in_c), s.out_c = to_int(w.out_c), s.groups = to_int(w.groups);
   s.x_zero_point = to_int(context.attributes().get_int("x_zero_point", 0));
+  if (!context.has_dual_multiply()) return call_scalar(context, s);
   const Value& weight = context.graph.value(context.node.inputs[1]);
   const Value& bias = context.graph.value(context.node.inputs[2]);
   if (int8::takes_vectors(context, 3)) return lower_vector_conv(context, s);

@@ -6,6 +6,7 @@
 #include "compiler/ops/int8.h"
 #include "compiler/ops/rules.h"
 #include "runtime/q_dense.h"
+#include "runtime/q_scalar_dense.h"
 #include "runtime/q_vector_dense.h"
 
 namespace tinytc {
@@ -37,12 +38,24 @@ void lower_vector_dense(LowerContext& context, const QDenseShape& s) {
                q_vector_dense_macs(s), {{0, 0, q_vector_dense_lead_x(s)}});
 }
 
+void call_scalar(LowerContext& context, const QDenseShape& s) {
+  const Value& weight = context.graph.value(context.node.inputs[1]);
+  std::vector<std::byte> packed(static_cast<std::size_t>(q_scalar_dense_packed_bytes(s)));
+  q_scalar_dense_pack(s, reinterpret_cast<const std::int8_t*>(weight.data.data()), reinterpret_cast<std::uint8_t*>(packed.data()));
+  const Argument table = context.table(weight.name, {DType::u8, {static_cast<std::int64_t>(packed.size())}}, packed);
+  context.call("runtime/q_scalar_dense.h", "q_scalar_dense",
+               {shape_argument("QDenseShape", s), context.in(0), table, context.in(2), int8::scale_argument(context, 3),
+                int8::output_argument(context), context.out()},
+               q_scalar_dense_macs(s), {{0, 0, q_scalar_dense_lead_x(s)}});
+}
+
 void lower_dense(LowerContext& context) {
   const Value& weight = context.graph.value(context.node.inputs[1]);
   const Value& bias = context.graph.value(context.node.inputs[2]);
   const auto* bytes = reinterpret_cast<const std::int8_t*>(weight.data.data());
   const QDenseShape s{to_int(element_count(context.input_shape(0)) / weight.type.shape[1]), to_int(weight.type.shape[1]), to_int(weight.type.shape[0])};
   if (int8::takes_vectors(context, 3)) return lower_vector_dense(context, s);
+  if (!context.has_dual_multiply()) return call_scalar(context, s);
   if (!q_pairable(s.out, s.in, bytes, reinterpret_cast<const std::int32_t*>(bias.data.data())))
     return context.call("runtime/q_dense.h", "q_dense_plain",
                         {shape_argument("QDenseShape", s), context.in(0), context.in(1), context.in(2), int8::scale_argument(context, 3),

@@ -9,6 +9,8 @@
 #include "runtime/q_depthwise_conv2d.h"
 #include "runtime/q_elementwise.h"
 #include "runtime/q_pool2d.h"
+#include "runtime/q_scalar_conv2d.h"
+#include "runtime/q_scalar_dense.h"
 #include "runtime/random.h"
 
 using namespace tinytc;
@@ -83,6 +85,9 @@ TINYTC_NOINLINE void convolution(const QScale& scale, const QOutput& out) {
   if (q_conv2d_packed_words(s) > size / 2 || q_conv2d_scratch(s) > size / 2) return;
   q_conv2d(s, x, w, bias, scale, out, y, scratch);
   hash(s.batch * s.out_h * s.out_w * s.out_c);
+  if (q_scalar_conv2d_packed_bytes(s) > 2 * size || q_scalar_conv2d_scratch(s) > size / 2) return;
+  q_scalar_conv2d(s, x, reinterpret_cast<const std::uint8_t*>(w), bias, scale, out, y, scratch);
+  hash(s.batch * s.out_h * s.out_w * s.out_c);
 }
 
 TINYTC_NOINLINE void depthwise(const QScale& scale, const QOutput& out) {
@@ -98,6 +103,8 @@ TINYTC_NOINLINE void depthwise(const QScale& scale, const QOutput& out) {
 TINYTC_NOINLINE void dense(const QScale& scale, const QOutput& out) {
   const QDenseShape s{integer(1, 2), integer(1, 90), integer(1, 40)};
   q_dense(s, x, w, bias, scale, out, y, scratch);
+  hash(s.rows * s.out);
+  q_scalar_dense(s, x, reinterpret_cast<const std::uint8_t*>(w), bias, scale, out, y);
   hash(s.rows * s.out);
 }
 

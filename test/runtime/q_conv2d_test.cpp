@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 
 #include "runtime/q_depthwise_conv2d.h"
+#include "runtime/q_scalar_conv2d.h"
 #include "test/runtime/overlap.h"
 #include "test/runtime/q_test.h"
 
@@ -105,6 +106,12 @@ std::vector<std::uint32_t> pack(const QConv2dShape& s, const std::vector<std::in
   return packed;
 }
 
+std::vector<std::uint8_t> scalar_pack(const QConv2dShape& s, const std::vector<std::int8_t>& w) {
+  std::vector<std::uint8_t> packed(static_cast<std::size_t>(q_scalar_conv2d_packed_bytes(s)));
+  q_scalar_conv2d_pack(s, w.data(), packed.data());
+  return packed;
+}
+
 }  // namespace
 
 TEST_CASE("q_conv2d and q_conv2d_plain equal their definition bit for bit") {
@@ -129,6 +136,34 @@ TEST_CASE("q_conv2d and q_conv2d_plain equal their definition bit for bit") {
     q_conv2d_plain(s, x.data(), w.data(), folded.data(), scales.view(), out, y.data());
     REQUIRE(y == expected);
   }
+}
+
+TEST_CASE(
+    "q_scalar_conv2d equals its definition bit for bit, with weights of -128 too, and is exact at its lead") {
+  Random random(4);
+  int checked = 0;
+  for (int i = 0; i < 600; ++i) {
+    const QConv2dShape s = random_conv(random);
+    CAPTURE(i, s.in_h, s.in_w, s.in_c, s.out_h, s.out_w, s.out_c, s.kernel_h, s.kernel_w, s.stride_h,
+            s.stride_w, s.dilation_h, s.dilation_w, s.pad_top, s.pad_left, s.groups);
+    const auto x = random_int8(random, in_size(s));
+    const auto w = random_int8(random, s.out_c * q_conv2d_taps(s));
+    const auto bias = random_bias(random, s.out_c, 20000);
+    const Scales scales(random, s.out_c, 0.002 * random.integer(1, 5), random.integer(0, 1));
+    const QOutput out = random_output(random);
+    const auto expected = finish(sums(s, s.in_c, s.out_c, s.groups, x, w, bias), s.out_c, scales, out);
+    const auto folded = folded_bias(bias, w, s.x_zero_point);
+    const auto packed = scalar_pack(s, w);
+    std::vector<std::uint32_t> scratch(static_cast<std::size_t>(q_scalar_conv2d_scratch(s)), 0xDEADBEEFU);
+    const auto kernel = [&](const std::int8_t* from, std::int8_t* to) {
+      q_scalar_conv2d(s, from, packed.data(), folded.data(), scales.view(), out, to, scratch.data());
+    };
+    const int lead = q_scalar_conv2d_lead_x(s);
+    REQUIRE(apart(x, out_size(s), kernel) == expected);
+    for (int more = 0; more < 3; ++more) REQUIRE(overlapped(x, out_size(s), lead + more, kernel) == expected);
+    if (lead > -in_size(s)) checked += overlapped(x, out_size(s), lead - 1, kernel) != expected;
+  }
+  REQUIRE(checked > 150);  // one overwritten element need not change a rounded, clamped output
 }
 
 TEST_CASE("q_conv2d is exact at its lead and not at one less") {

@@ -5,6 +5,7 @@
 #include "runtime/q_dense.h"
 #include "runtime/q_elementwise.h"
 #include "runtime/q_pool2d.h"
+#include "runtime/q_scalar_dense.h"
 #include "runtime/q_scale.h"
 #include "runtime/q_softmax.h"
 #include "test/runtime/overlap.h"
@@ -56,6 +57,34 @@ TEST_CASE("q_dense and q_dense_plain equal their definition bit for bit") {
     q_dense_plain(s, x.data(), w.data(), folded.data(), scales.view(), out, y.data());
     REQUIRE(y == expected);
   }
+}
+
+TEST_CASE(
+    "q_scalar_dense equals q_dense_plain bit for bit, with weights of -128 too, and is exact at its lead") {
+  Random random(7);
+  int checked = 0;
+  for (int i = 0; i < 400; ++i) {
+    const QDenseShape s{random.integer(1, 3), random.integer(1, 40), random.integer(1, 30)};
+    CAPTURE(i, s.rows, s.in, s.out);
+    const auto x = random_int8(random, s.rows * s.in);
+    const auto w = random_int8(random, s.out * s.in);
+    const auto bias = random_bias(random, s.out, 20000);
+    const Scales scales(random, s.out, 0.003, random.integer(0, 1));
+    const QOutput out = random_output(random);
+    std::vector<std::int8_t> expected(static_cast<std::size_t>(s.rows * s.out));
+    q_dense_plain(s, x.data(), w.data(), bias.data(), scales.view(), out, expected.data());
+    std::vector<std::uint8_t> packed(static_cast<std::size_t>(q_scalar_dense_packed_bytes(s)));
+    q_scalar_dense_pack(s, w.data(), packed.data());
+    const auto kernel = [&](const std::int8_t* from, std::int8_t* to) {
+      q_scalar_dense(s, from, packed.data(), bias.data(), scales.view(), out, to);
+    };
+    const int outputs = s.rows * s.out;
+    const int lead = q_scalar_dense_lead_x(s);
+    REQUIRE(apart(x, outputs, kernel) == expected);
+    for (int more = 0; more < 3; ++more) REQUIRE(overlapped(x, outputs, lead + more, kernel) == expected);
+    if (lead > -s.rows * s.in) checked += overlapped(x, outputs, lead - 1, kernel) != expected;
+  }
+  REQUIRE(checked > 100);  // one overwritten element need not change a rounded, clamped output
 }
 
 TEST_CASE("weights of -128 and sums of 2^23 cannot be paired") {

@@ -36,6 +36,9 @@ BOARD_BUILDS = [
     ("stm32h747", ["-O2"]),  # double-precision unit
     ("corstone-300", ["-O3"]),  # Helium
     ("rp2040", ["-std=gnu++20", "-Os"]),  # no floating-point unit
+    ("rp2040", ["-O2"]),
+    ("stm32f103", ["-O2"]),  # Armv7-M's assembly of the int8 blocks
+    ("stm32f103", ["-O3", "-flto"]),
     ("esp32c3", ["-O2"]),  # RISC-V
 ]
 
@@ -55,7 +58,8 @@ class SameBits(unittest.TestCase):
         return subprocess.run([str(program)], check=True, capture_output=True, text=True).stdout
 
     def board_output(self, checksums: pathlib.Path, target: str, flags: list[str]) -> str:
-        image = emulation.build(target, checksums, self.folder / checksums.stem / target, cxxflags=[*WARNINGS, *flags], stack="16K")
+        folder = self.folder / checksums.stem / target
+        image = emulation.build(target, checksums, folder, cxxflags=[*WARNINGS, *flags], stack="16K", ram="128K")
         return emulation.run(image, [], False)["output"]
 
     def test_all_builds_agree(self):
