@@ -1,6 +1,7 @@
 // Int8Conv(x, weight, bias, multiplier[, shift]): Conv on stored numbers, with Conv's attributes, `x_zero_point` (what padding reads as)
 // and the output's quantization. Bias and scales are per output channel; the input's zero point is folded into the bias.
 #include <algorithm>
+#include <cstring>
 
 #include "compiler/op_table.h"
 #include "compiler/ops/int8.h"
@@ -9,6 +10,7 @@
 #include "runtime/q_conv2d.h"
 #include "runtime/q_depthwise_conv2d.h"
 #include "runtime/q_scalar_conv2d.h"
+#include "runtime/q_scalar_depthwise.h"
 #include "runtime/q_vector_conv2d.h"
 #include "runtime/q_vector_depthwise.h"
 
@@ -40,12 +42,32 @@ void lower_vector_depthwise(LowerContext& context, const QDepthwiseConv2dShape& 
                q_vector_depthwise_macs(s), {{0, 0, q_vector_depthwise_lead_x(s)}});
 }
 
+/// The kernel adds 128 to its input: what that adds to a channel's sum goes into the bias.
+Argument offset_bias(LowerContext& context, int taps) {
+  const Value &weight = context.graph.value(context.node.inputs[1]), &bias = context.graph.value(context.node.inputs[2]);
+  std::vector<std::uint32_t> result;
+  for (const std::int64_t b : integers_of(bias)) result.push_back(static_cast<std::uint32_t>(b));
+  for (std::size_t k = 0; k < result.size() * static_cast<std::size_t>(taps); ++k)
+    result[k / static_cast<std::size_t>(taps)] -= 128U * static_cast<std::uint32_t>(bytes_of(weight)[k]);
+  std::vector<std::byte> data(result.size() * sizeof(std::uint32_t));
+  std::memcpy(data.data(), result.data(), data.size());
+  return context.table(bias.name, {DType::i32, {static_cast<std::int64_t>(result.size())}}, std::move(data));
+}
+
+void call_scalar_depthwise(LowerContext& context, const QDepthwiseConv2dShape& s) {
+  context.call("runtime/q_scalar_depthwise.h", "q_scalar_depthwise",
+               {shape_argument("QDepthwiseConv2dShape", s), context.in(0), context.in(1), offset_bias(context, 9), int8::scale_argument(context, 3),
+                int8::output_argument(context), context.out(), int8::words(context, q_scalar_depthwise_scratch(s))},
+               q_scalar_depthwise_macs(s), {{0, 0, q_scalar_depthwise_lead_x(s)}});
+}
+
 void lower_depthwise(LowerContext& context, const Window& w) {
   QDepthwiseConv2dShape s{};
   fill_window(s, w);
   s.channels = to_int(w.in_c), s.multiplier = to_int(w.out_c / w.in_c), s.packed = 1;
   s.x_zero_point = to_int(context.attributes().get_int("x_zero_point", 0));
   if (int8::takes_vectors(context, 3) && q_vector_depthwise_takes(s)) return lower_vector_depthwise(context, s);
+  if (!context.has_dual_multiply() && q_scalar_depthwise_has(s)) return call_scalar_depthwise(context, s);
   const Value& weight = context.graph.value(context.node.inputs[1]);
   std::vector<std::byte> packed(static_cast<std::size_t>(q_depthwise_conv2d_packed_bytes(s)));
   q_depthwise_conv2d_pack(s, bytes_of(weight), reinterpret_cast<std::int8_t*>(packed.data()));

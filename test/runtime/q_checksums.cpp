@@ -11,6 +11,7 @@
 #include "runtime/q_pool2d.h"
 #include "runtime/q_scalar_conv2d.h"
 #include "runtime/q_scalar_dense.h"
+#include "runtime/q_scalar_depthwise.h"
 #include "runtime/random.h"
 
 using namespace tinytc;
@@ -98,6 +99,9 @@ TINYTC_NOINLINE void depthwise(const QScale& scale, const QOutput& out) {
   s.packed = integer(0, 4) == 0 ? 0 : 1;
   q_depthwise_conv2d(s, x, reinterpret_cast<const std::int8_t*>(w), bias, scale, out, y, scratch);
   hash(s.batch * s.out_h * s.out_w * s.channels * s.multiplier);
+  if (!q_scalar_depthwise_has(s)) return;
+  q_scalar_depthwise(s, x, reinterpret_cast<const std::int8_t*>(w), bias, scale, out, y, scratch);
+  hash(s.batch * s.out_h * s.out_w * s.channels);
 }
 
 TINYTC_NOINLINE void dense(const QScale& scale, const QOutput& out) {

@@ -6,6 +6,7 @@
 
 #include "runtime/q_depthwise_conv2d.h"
 #include "runtime/q_scalar_conv2d.h"
+#include "runtime/q_scalar_depthwise.h"
 #include "test/runtime/overlap.h"
 #include "test/runtime/q_test.h"
 
@@ -231,4 +232,35 @@ TEST_CASE("q_depthwise_conv2d equals its definition bit for bit and is exact at 
     if (lead > -static_cast<int>(x.size())) checked += overlapped(x, outputs, lead - 1, kernel) != expected;
   }
   REQUIRE(checked > 200);  // one overwritten element need not change a rounded, clamped output
+}
+
+TEST_CASE("q_scalar_depthwise equals its definition bit for bit and is exact at its lead") {
+  Random random(5);
+  int checked = 0, served = 0;
+  for (int i = 0; i < 1500; ++i) {
+    QDepthwiseConv2dShape s = random_depthwise(random);
+    s.packed = 1;
+    if (!q_scalar_depthwise_has(s)) continue;
+    ++served;
+    CAPTURE(i, s.in_h, s.in_w, s.channels, s.out_h, s.out_w, s.stride_h, s.stride_w, s.pad_top, s.pad_left);
+    const auto x = random_int8(random, s.batch * s.in_h * s.in_w * s.channels);
+    const auto w = random_int8(random, s.channels * 9);
+    const auto bias = random_bias(random, s.channels, 20000);
+    const Scales scales(random, s.channels, 0.01 * random.integer(1, 5), random.integer(0, 1));
+    const QOutput out = random_output(random);
+    const auto sum = sums(s, s.channels, s.channels, s.channels, x, w, bias);
+    const auto expected = finish(sum, s.channels, scales, out);
+    const auto folded = folded_bias(bias, w, s.x_zero_point + 128);
+    std::vector<std::uint32_t> scratch(static_cast<std::size_t>(q_scalar_depthwise_scratch(s)), 0xDEADBEEFU);
+    const auto kernel = [&](const std::int8_t* from, std::int8_t* to) {
+      q_scalar_depthwise(s, from, w.data(), folded.data(), scales.view(), out, to, scratch.data());
+    };
+    const int outputs = static_cast<int>(expected.size());
+    const int lead = q_scalar_depthwise_lead_x(s);
+    REQUIRE(apart(x, outputs, kernel) == expected);
+    for (int more = 0; more < 3; ++more) REQUIRE(overlapped(x, outputs, lead + more, kernel) == expected);
+    if (lead > -static_cast<int>(x.size())) checked += overlapped(x, outputs, lead - 1, kernel) != expected;
+  }
+  REQUIRE(served > 200);
+  REQUIRE(checked > 60);  // one overwritten element need not change a rounded, clamped output
 }
