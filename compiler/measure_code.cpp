@@ -49,6 +49,7 @@ std::map<std::string, Frame> frames_of(const std::string& graph) {
       if (std::regex_search(label, size, bytes)) frame.bytes = std::stoll(size[1]);
     } else if (std::regex_search(line, match, edge)) {
       frames[match[1]].callees.push_back(match[2]);
+      frames[match[2]];  // functions that GCC found to be equal to others have no node
     }
   }
   return frames;

@@ -15,6 +15,9 @@
 #define TINYTC_Q_CLOBBERS \
   "r1", "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory"
 #endif
+#if defined(__thumb2__) && defined(__ARM_FEATURE_MVE)
+#define TINYTC_MVE 1
+#endif
 
 namespace tinytc {
 

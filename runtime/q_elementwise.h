@@ -51,6 +51,40 @@ TINYTC_INLINE void q_sum_four(const QSum& f, std::uint32_t a, std::uint32_t b, c
   y[3] = q_sum_element(f, q_byte(a, 3), q_byte(b, 3), out);
 }
 
+#if defined(TINYTC_MVE)
+/// One row of q_add of neighbouring elements, four at a time.
+TINYTC_INLINE void q_add_row(int count, const QSum& f, const QOutput& out, const std::int8_t* a,
+                             const std::int8_t* b, std::int8_t* y) {
+  const int numbers[6] = {out.lo,
+                          out.hi,
+                          static_cast<int>(f.a_multiplier),
+                          static_cast<int>(f.b_multiplier),
+                          static_cast<int>(f.offset),
+                          -f.shift};
+  asm volatile(
+      "ldrd r4, r5, [%[numbers]]\n"
+      "vdup.32 q2, r4\n"
+      "vdup.32 q3, r5\n"
+      "ldrd r4, r5, [%[numbers], #8]\n"
+      "ldrd r6, r8, [%[numbers], #16]\n"
+      "wlstp.32 lr, %[count], 2f\n"
+      "1:\n"
+      "vldrb.s32 q0, [%[a]], #4\n"
+      "vldrb.s32 q1, [%[b]], #4\n"
+      "vmul.i32 q0, q0, r4\n"
+      "vmla.s32 q0, q1, r5\n"
+      "vadd.i32 q0, q0, r6\n"
+      "vshl.s32 q0, r8\n"
+      "vmax.s32 q0, q0, q2\n"
+      "vmin.s32 q0, q0, q3\n"
+      "vstrb.32 q0, [%[y]], #4\n"
+      "letp lr, 1b\n"
+      "2:\n"
+      : [a] "+l"(a), [b] "+l"(b), [y] "+l"(y)
+      : [count] "r"(count), [numbers] "r"(numbers)
+      : "r4", "r5", "r6", "r8", "q0", "q1", "q2", "q3", "lr", "memory");
+}
+#else
 /// One row of q_add of neighbouring elements.
 TINYTC_INLINE void q_add_row(int count, const QSum& f, const QOutput& out, const std::int8_t* a,
                              const std::int8_t* b, std::int8_t* y) {
@@ -58,6 +92,7 @@ TINYTC_INLINE void q_add_row(int count, const QSum& f, const QOutput& out, const
   for (int i = 0; i < fours; i += 4) q_sum_four(f, q_load(a + i), q_load(b + i), out, y + i);
   for (int i = fours; i < count; ++i) y[i] = q_sum_element(f, a[i], b[i], out);
 }
+#endif
 
 /// y = clamp(a + b), rescaled; also a - b. y may lie on an operand of its own shape. `out.zero_point` is not
 /// used: the offset holds it.

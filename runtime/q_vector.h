@@ -14,8 +14,7 @@
 
 #include "runtime/q_base.h"
 
-#if defined(__thumb2__) && defined(__ARM_FEATURE_MVE)
-#define TINYTC_MVE 1
+#if defined(TINYTC_MVE)
 #define TINYTC_QV_CLOBBERS                                                                                 \
   "r1", "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "q0", "q1", "q2", "q3", "cc", \
       "memory"
@@ -286,6 +285,29 @@ TINYTC_INLINE void q_vector_fill(int value, int count, std::int8_t* to) {
       : "q0", "lr", "memory");
 #else
   for (int k = 0; k < count; ++k) to[k] = static_cast<std::int8_t>(value);
+#endif
+}
+
+/// Clamps `count` bytes to bounds that are narrower than int8's.
+TINYTC_INLINE void q_vector_clamp(const QOutput& out, int count, std::int8_t* y) {
+  if (out.lo == -128 && out.hi == 127) return;
+#if defined(TINYTC_MVE)
+  asm volatile(
+      "vdup.8 q1, %[lo]\n"
+      "vdup.8 q2, %[hi]\n"
+      "wlstp.8 lr, %[count], 2f\n"
+      "1:\n"
+      "vldrb.8 q0, [%[y]]\n"
+      "vmax.s8 q0, q0, q1\n"
+      "vmin.s8 q0, q0, q2\n"
+      "vstrb.8 q0, [%[y]], #16\n"
+      "letp lr, 1b\n"
+      "2:\n"
+      : [y] "+r"(y)
+      : [count] "r"(count), [lo] "r"(out.lo), [hi] "r"(out.hi)
+      : "q0", "q1", "q2", "lr", "memory");
+#else
+  for (int k = 0; k < count; ++k) y[k] = static_cast<std::int8_t>(min_of(max_of<int>(y[k], out.lo), out.hi));
 #endif
 }
 

@@ -112,11 +112,11 @@ TINYTC_INLINE void q_vector_advance(const QConv2dShape& s, QVectorPlace& at) {
   at.image += s.in_h * s.in_w * s.in_c;
 }
 
-/// y = clamp(zero point + round(scale * (bias + conv(x, w)))) with scales below 0.5 and int8's full range. x:
+/// y = clamp(zero point + round(scale * (bias + conv(x, w)))) with scales below 0.5. x:
 /// [batch][in_h][in_w][in_c]; w: made by q_vector_conv2d_pack; y: [batch][out_h][out_w][out_c], may overlap x
 /// from q_vector_conv2d_lead_x on; scratch: q_vector_conv2d_scratch words.
 TINYTC_INLINE void q_vector_conv2d(const QConv2dShape& s, const std::int8_t* x, const std::uint32_t* w,
-                                   int zero_point, std::int8_t* y, std::uint32_t* scratch) {
+                                   const QOutput& out, std::int8_t* y, std::uint32_t* scratch) {
   const int pixels = s.batch * s.out_h * s.out_w;
   const int in_c = s.in_c / s.groups;
   const int out_c = s.out_c / s.groups;
@@ -132,8 +132,12 @@ TINYTC_INLINE void q_vector_conv2d(const QConv2dShape& s, const std::int8_t* x, 
                             a.ox * s.stride_w - s.pad_left, patch0);
       q_vector_conv2d_patch(s, b.image + g * in_c, b.oy * s.stride_h - s.pad_top,
                             b.ox * s.stride_w - s.pad_left, patch1);
+      std::int8_t* y0 = y + pixel * s.out_c + g * out_c;
+      std::int8_t* y1 = y + next * s.out_c + g * out_c;
       q_vector_two(q_conv2d_taps(s), out_c, patch0, patch1, w + g * q_vector_conv2d_group_words(s),
-                   zero_point, y + pixel * s.out_c + g * out_c, y + next * s.out_c + g * out_c);
+                   out.zero_point, y0, y1);
+      q_vector_clamp(out, out_c, y0);
+      q_vector_clamp(out, out_c, y1);
     }
     q_vector_advance(s, b);
   }

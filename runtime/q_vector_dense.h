@@ -29,15 +29,16 @@ constexpr long long q_vector_dense_macs(const QDenseShape& s) { return q_dense_m
 /// Smallest distance in elements, address of x minus address of y, at which y may run over x.
 constexpr int q_vector_dense_lead_x(const QDenseShape& s) { return q_dense_lead_x(s); }
 
-/// y = clamp(zero point + round(scale * (bias + x W^T))) with scales below 0.5 and int8's full range. x:
+/// y = clamp(zero point + round(scale * (bias + x W^T))) with scales below 0.5. x:
 /// [rows][in]; w: made by q_vector_dense_pack; y: [rows][out], may overlap x from q_vector_dense_lead_x on;
 /// scratch: q_vector_dense_scratch words.
 TINYTC_INLINE void q_vector_dense(const QDenseShape& s, const std::int8_t* x, const std::uint32_t* w,
-                                  int zero_point, std::int8_t* y, std::uint32_t* scratch) {
+                                  const QOutput& out, std::int8_t* y, std::uint32_t* scratch) {
   std::int8_t* row = reinterpret_cast<std::int8_t*>(scratch);
   for (int r = 0; r < s.rows; ++r) {
     q_vector_copy(x + r * s.in, s.in, row);
-    q_vector_one(s.in, s.out, row, w, zero_point, y + r * s.out);
+    q_vector_one(s.in, s.out, row, w, out.zero_point, y + r * s.out);
+    q_vector_clamp(out, s.out, y + r * s.out);
   }
 }
 

@@ -328,7 +328,7 @@ TINYTC_INLINE void q_vector_depthwise_step(const QDepthwiseConv2dShape& s, const
 /// q_vector_depthwise_pack; y: [batch][out_h][out_w][channels], may overlap x from q_vector_depthwise_lead_x
 /// on; scratch: q_vector_depthwise_scratch words.
 TINYTC_INLINE void q_vector_depthwise(const QDepthwiseConv2dShape& s, const std::int8_t* x,
-                                      const std::uint32_t* w, int zero_point, std::int8_t* y,
+                                      const std::uint32_t* w, const QOutput& out, std::int8_t* y,
                                       std::uint32_t* scratch) {
   std::int8_t* ring = reinterpret_cast<std::int8_t*>(scratch);
   const int rows = q_depthwise_ring_rows(s);
@@ -338,8 +338,10 @@ TINYTC_INLINE void q_vector_depthwise(const QDepthwiseConv2dShape& s, const std:
     q_vector_depthwise_fill(s, from, 0, ring);
     for (int t = 0; t < (s.out_h + rows - 1) / rows; ++t) {
       q_vector_depthwise_fill(s, from, t + 1, ring);
-      q_vector_depthwise_step(s, ring, t, w, zero_point, rows == 2 && 2 * t + 1 < s.out_h,
-                              y + (image * s.out_h + t * rows) * s.out_w * s.channels);
+      const bool two = rows == 2 && 2 * t + 1 < s.out_h;
+      std::int8_t* to = y + (image * s.out_h + t * rows) * s.out_w * s.channels;
+      q_vector_depthwise_step(s, ring, t, w, out.zero_point, two, to);
+      q_vector_clamp(out, (two ? 2 : 1) * s.out_w * s.channels, to);
     }
   }
 }

@@ -205,8 +205,7 @@ Argument output_argument(const LowerContext& context) {
 }
 
 bool takes_vectors(const LowerContext& context, int first) {
-  return context.has_vectors() && !context.has_input(first + 1) && context.attributes().get_int("y_lo", -128) == -128 &&
-         context.attributes().get_int("y_hi", 127) == 127;
+  return context.has_vectors() && !context.has_input(first + 1);
 }
 
 Argument words(LowerContext& context, std::int64_t count) {

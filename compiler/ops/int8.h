@@ -48,8 +48,7 @@ void check_scale(const TypeContext& context, int first, std::int64_t count);
 Argument scale_argument(const LowerContext& context, int first);
 /// QOutput of the node's attributes.
 Argument output_argument(const LowerContext& context);
-/// Whether the vector kernels take this layer, whose scale is input `first`: the target has vectors, the scale has no shifts, and the result
-/// is clamped to int8's full range.
+/// Whether the vector kernels take this layer, whose scale is input `first`: the target has vectors, and the scale has no shifts.
 bool takes_vectors(const LowerContext& context, int first);
 /// Scratch in 32-bit words, or a null pointer for none.
 Argument words(LowerContext& context, std::int64_t count);

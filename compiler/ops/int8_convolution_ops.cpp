@@ -31,6 +31,8 @@ std::vector<TensorType> infer_conv(const TypeContext& context) {
 
 const std::int8_t* bytes_of(const Value& value) { return reinterpret_cast<const std::int8_t*>(value.data.data()); }
 
+bool is_padded(const Window& w) { return w.pad_top != 0 || w.pad_left != 0 || w.pad_bottom != 0 || w.pad_right != 0; }
+
 void lower_vector_depthwise(LowerContext& context, const QDepthwiseConv2dShape& s) {
   const Value& weight = context.graph.value(context.node.inputs[1]);
   std::vector<std::uint32_t> packed(static_cast<std::size_t>(q_vector_depthwise_words(s)));
@@ -38,7 +40,7 @@ void lower_vector_depthwise(LowerContext& context, const QDepthwiseConv2dShape& 
                           int8::constant<std::int32_t>(context, 3), packed.data());
   context.call("runtime/q_vector_depthwise.h", "q_vector_depthwise",
                {shape_argument("QDepthwiseConv2dShape", s), context.in(0), int8::word_table(context, weight.name, packed),
-                literal(context.attributes().get_int("y_zero_point", 0)), context.out(), int8::words(context, q_vector_depthwise_scratch(s))},
+                int8::output_argument(context), context.out(), int8::words(context, q_vector_depthwise_scratch(s))},
                q_vector_depthwise_macs(s), {{0, 0, q_vector_depthwise_lead_x(s)}});
 }
 
@@ -78,14 +80,15 @@ void lower_depthwise(LowerContext& context, const Window& w) {
                q_depthwise_conv2d_macs(s), {{0, 0, q_depthwise_conv2d_lead_x(s)}});
 }
 
-void lower_vector_conv(LowerContext& context, const QConv2dShape& s) {
+void lower_vector_conv(LowerContext& context, QConv2dShape s, bool padded) {
+  if (!padded) s.x_zero_point = 0;  // nobody reads it; so more layers share a function
   const Value& weight = context.graph.value(context.node.inputs[1]);
   std::vector<std::uint32_t> packed(static_cast<std::size_t>(q_vector_conv2d_words(s)));
   q_vector_conv2d_pack(s, int8::constant<std::int8_t>(context, 1), int8::constant<std::int32_t>(context, 2),
                        int8::constant<std::int32_t>(context, 3), packed.data());
   context.call("runtime/q_vector_conv2d.h", "q_vector_conv2d",
                {shape_argument("QConv2dShape", s), context.in(0), int8::word_table(context, weight.name, packed),
-                literal(context.attributes().get_int("y_zero_point", 0)), context.out(), int8::words(context, q_vector_conv2d_scratch(s))},
+                int8::output_argument(context), context.out(), int8::words(context, q_vector_conv2d_scratch(s))},
                q_vector_conv2d_macs(s), {{0, 0, q_vector_conv2d_lead_x(s)}});
 }
 
@@ -108,7 +111,7 @@ void lower_dense(LowerContext& context, const Window& w) {
   if (!context.has_dual_multiply()) return call_scalar(context, s);
   const Value& weight = context.graph.value(context.node.inputs[1]);
   const Value& bias = context.graph.value(context.node.inputs[2]);
-  if (int8::takes_vectors(context, 3)) return lower_vector_conv(context, s);
+  if (int8::takes_vectors(context, 3)) return lower_vector_conv(context, s, is_padded(w));
   if (!q_pairable(s.out_c, q_conv2d_taps(s), bytes_of(weight), reinterpret_cast<const std::int32_t*>(bias.data.data())))
     return context.call("runtime/q_conv2d.h", "q_conv2d_plain",
                         {shape_argument("QConv2dShape", s), context.in(0), context.in(1), context.in(2), int8::scale_argument(context, 3),
@@ -136,7 +139,6 @@ Window window_of(const Graph& graph, const Node& node) {
 }
 
 bool is_separate(const Graph& graph, const Node& node) { return is_depthwise(window_of(graph, node)); }
-bool is_padded(const Window& w) { return w.pad_top != 0 || w.pad_left != 0 || w.pad_bottom != 0 || w.pad_right != 0; }
 
 int x_zero_point(const Node& node) { return to_int(node.attributes.get_int("x_zero_point", 0)); }
 

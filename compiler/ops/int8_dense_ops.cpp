@@ -34,7 +34,7 @@ void lower_vector_dense(LowerContext& context, const QDenseShape& s) {
                       int8::constant<std::int32_t>(context, 3), packed.data());
   context.call("runtime/q_vector_dense.h", "q_vector_dense",
                {shape_argument("QDenseShape", s), context.in(0), int8::word_table(context, weight.name, packed),
-                literal(context.attributes().get_int("y_zero_point", 0)), context.out(), int8::words(context, q_vector_dense_scratch(s))},
+                int8::output_argument(context), context.out(), int8::words(context, q_vector_dense_scratch(s))},
                q_vector_dense_macs(s), {{0, 0, q_vector_dense_lead_x(s)}});
 }
 

@@ -42,3 +42,12 @@ TEST_CASE("the stack is that of the heaviest path, library routines included") {
   CHECK(figures.stack_bytes == 16 + 160 + library_stack_bytes);
   CHECK(figures.deepest_path == std::vector<std::string>{"predict", "call_b", "__builtin_memmove"});
 }
+
+TEST_CASE("a function that GCC folded into an equal one has an edge but no node") {
+  CodeFigures figures;
+  read_call_graph(
+      "node: { title: \"predict\" label: \"void net::Model::predict()\\nnet.cpp:9:1\\n16 bytes (static)\" }\n"
+      "edge: { sourcename: \"predict\" targetname: \"net.cpp:call_n7\" label: \"net.cpp:9:3\" }\n",
+      figures);
+  CHECK(figures.stack_bytes == 16 + library_stack_bytes);
+}

@@ -8,6 +8,7 @@ Exit code 77: onnx, onnxruntime or the reference networks (../shared/models) are
 from __future__ import annotations
 
 import ctypes
+import itertools
 import pathlib
 import re
 import subprocess
@@ -31,6 +32,7 @@ except ImportError as error:
     sys.exit(77)
 
 TARGET = "nrf52840"
+VECTORS = "corstone-300"  # the same layers, with weights packed for Helium
 FUNCTION = """#include "net.h"
 namespace {{ net::Model model; }}
 extern "C" void predict(const {input}* x, {output}* y) {{ model.init(); model.predict(x, y); }}
@@ -42,8 +44,8 @@ int main(int, char**) { return model.self_test() ? 0 : 1; }
 """
 
 
-def emit(model: pathlib.Path, *options: str) -> pathlib.Path:
-    return emitted_support.emit(model, *options, target=TARGET)
+def emit(model: pathlib.Path, *options: str, target: str = TARGET) -> pathlib.Path:
+    return emitted_support.emit(model, *options, target=target)
 
 
 def host_function(folder: pathlib.Path):
@@ -87,9 +89,9 @@ class Reference(unittest.TestCase):
             self.skipTest("../shared/models is not there")
 
     def test_every_bit(self):
-        for model, (file, key) in self.NETWORKS.items():
-            with self.subTest(model):
-                predict = host_function(emit(SHARED / model))
+        for (model, (file, key)), target in itertools.product(self.NETWORKS.items(), (TARGET, VECTORS)):
+            with self.subTest(model, target=target):
+                predict = host_function(emit(SHARED / model, target=target))
                 samples = np.load(SHARED / file)
                 for x, y in zip(samples["inputs"], samples[key]):
                     np.testing.assert_array_equal(predict(x.astype(np.int8), y), y)
@@ -100,10 +102,10 @@ class Reference(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             program = pathlib.Path(folder) / "self_test.cpp"
             program.write_text(SELF_TEST)
-            for model in list(self.NETWORKS)[:4]:
-                with self.subTest(model):
-                    emitted = emit(SHARED / model, "--self-test")
-                    image = emulation.build(TARGET, program, pathlib.Path(folder) / pathlib.Path(model).stem, sources=[str(emitted / "net.cpp")],
+            for model, target in itertools.product(list(self.NETWORKS)[:4], (TARGET, VECTORS)):
+                with self.subTest(model, target=target):
+                    emitted = emit(SHARED / model, "--self-test", target=target)
+                    image = emulation.build(target, program, pathlib.Path(folder) / target / pathlib.Path(model).stem, sources=[str(emitted / "net.cpp")],
                                             include=[str(emitted)], cxxflags=emitted_support.defines(), stack="16K")
                     self.assertEqual(0, emulation.run(image, count=False, timeout=600)["exit_code"])
 
@@ -116,10 +118,10 @@ class Made(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.folder = pathlib.Path(folder.name)
 
-    def compare(self, name: str, form: str, least: float = 0.0) -> list[str]:
+    def compare(self, name: str, form: str, least: float = 0.0, target: str = TARGET) -> list[str]:
         """Compares 20 samples; `least`: the step of the output where it cannot be found. Returns the kernels."""
         path = made.write(name, form, self.folder)
-        folder = emit(path)
+        folder = emit(path, target=target)
         predict = host_function(folder)
         options = onnxruntime.SessionOptions()
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
@@ -151,6 +153,14 @@ class Made(unittest.TestCase):
                     called = self.compare(name, form)
                     if form != "uint8_weights":  # their zero points need not leave 8 bits
                         self.assertFalse({"conv2d", "gemm", "depthwise_conv2d", "softmax", "binary"} & set(called), called)
+
+    def test_vectors(self):
+        """Layers with weights take the kernels for vectors, unless a scale needs a shift."""
+        called = set()
+        for name in made.NETWORKS:
+            with self.subTest(name):
+                called |= set(self.compare(name, "int8", target=VECTORS))
+        self.assertLessEqual({"q_vector_conv2d", "q_vector_depthwise", "q_vector_dense"}, called)
 
     def test_dynamic_form(self):
         """Weights in int8, activations quantized as they come: computed in single precision, so only its rounding differs."""

@@ -45,25 +45,25 @@ void fill_tensors(bool only_rounding) {
   }
 }
 
-TINYTC_NOINLINE void convolution(int zero_point) {
+TINYTC_NOINLINE void convolution(const QOutput& out) {
   const QConv2dShape s = test::random_vector_conv(integer);
   if (q_vector_conv2d_words(s) > size / 2 || q_conv2d_taps(s) * s.out_c > size) return;
   q_vector_conv2d_pack(s, w, bias, multiplier, packed);
-  q_vector_conv2d(s, x, packed, zero_point, y, scratch);
+  q_vector_conv2d(s, x, packed, out, y, scratch);
   hash(s.batch * s.out_h * s.out_w * s.out_c);
 }
 
-TINYTC_NOINLINE void depthwise(int zero_point) {
+TINYTC_NOINLINE void depthwise(const QOutput& out) {
   const QDepthwiseConv2dShape s = test::random_vector_depthwise(integer);
   q_vector_depthwise_pack(s, w, bias, multiplier, packed);
-  q_vector_depthwise(s, x, packed, zero_point, y, scratch);
+  q_vector_depthwise(s, x, packed, out, y, scratch);
   hash(s.batch * s.out_h * s.out_w * s.channels);
 }
 
-TINYTC_NOINLINE void dense(int zero_point) {
+TINYTC_NOINLINE void dense(const QOutput& out) {
   const QDenseShape s{integer(1, 2), integer(1, 100), integer(1, 40)};
   q_vector_dense_pack(s, w, bias, multiplier, packed);
-  q_vector_dense(s, x, packed, zero_point, y, scratch);
+  q_vector_dense(s, x, packed, out, y, scratch);
   hash(s.rows * s.out);
 }
 
@@ -72,10 +72,14 @@ TINYTC_NOINLINE void dense(int zero_point) {
 int main() {
   for (int round = 1; round <= 160; ++round) {
     fill_tensors(round % 4 == 0);
-    const int zero_point = integer(-128, 127);
-    convolution(zero_point);
-    depthwise(zero_point);
-    dense(zero_point);
+    QOutput out{integer(-128, 127), -128, 127};
+    if (integer(0, 3) == 0) {
+      out.lo = integer(-128, 50);
+      out.hi = integer(out.lo, 127);
+    }
+    convolution(out);
+    depthwise(out);
+    dense(out);
     if (round % 4 == 0) {
       board::print_unsigned(crc);
       board::print("\n");

@@ -28,8 +28,7 @@ struct Constants {
     for (int c = 0; c < channels; ++c)
       multiplier.push_back(only_rounding ? random.integer(0, 1 << random.integer(1, 30))
                                          : random.integer(1000000, 40000000));
-    const int zero = random.integer(-128, 127);
-    out = QOutput{zero, -128, 127};
+    out = random_output(random);
   }
   QScale scale() const { return QScale{multiplier.data(), nullptr}; }
 };
@@ -63,7 +62,7 @@ TEST_CASE("q_vector_conv2d equals q_conv2d_plain bit for bit and is exact at its
     std::vector<std::int8_t> expected(static_cast<std::size_t>(s.batch * s.out_h * s.out_w * s.out_c));
     q_conv2d_plain(s, x.data(), c.w.data(), c.bias.data(), c.scale(), c.out, expected.data());
     const auto kernel = [&](const std::int8_t* from, std::int8_t* to) {
-      q_vector_conv2d(s, from, packed.data(), c.out.zero_point, to, scratch.data());
+      q_vector_conv2d(s, from, packed.data(), c.out, to, scratch.data());
     };
     REQUIRE(apart(x, static_cast<int>(expected.size()), kernel) == expected);
     check_lead(x, expected, q_vector_conv2d_lead_x(s), checked, kernel);
@@ -89,7 +88,7 @@ TEST_CASE("q_vector_depthwise equals q_depthwise_conv2d bit for bit and is exact
     q_depthwise_conv2d(plain, x.data(), c.w.data(), c.bias.data(), c.scale(), c.out, expected.data(),
                        nullptr);
     const auto kernel = [&](const std::int8_t* from, std::int8_t* to) {
-      q_vector_depthwise(s, from, packed.data(), c.out.zero_point, to, scratch.data());
+      q_vector_depthwise(s, from, packed.data(), c.out, to, scratch.data());
     };
     REQUIRE(apart(x, static_cast<int>(expected.size()), kernel) == expected);
     check_lead(x, expected, q_vector_depthwise_lead_x(s), checked, kernel);
@@ -110,7 +109,7 @@ TEST_CASE("q_vector_dense equals q_dense_plain bit for bit and is exact at its l
     std::vector<std::int8_t> expected(static_cast<std::size_t>(s.rows * s.out));
     q_dense_plain(s, x.data(), c.w.data(), c.bias.data(), c.scale(), c.out, expected.data());
     const auto kernel = [&](const std::int8_t* from, std::int8_t* to) {
-      q_vector_dense(s, from, packed.data(), c.out.zero_point, to, scratch.data());
+      q_vector_dense(s, from, packed.data(), c.out, to, scratch.data());
     };
     REQUIRE(apart(x, s.rows * s.out, kernel) == expected);
     check_lead(x, expected, q_vector_dense_lead_x(s), checked, kernel);
