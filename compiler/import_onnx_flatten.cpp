@@ -176,10 +176,11 @@ bool take_conversion(Walk& walk, const NodeProto& node, const Location& where, i
   return true;
 }
 
-/// An operator that we lack but that ONNX defines by others.
-bool take_function(Walk& walk, const NodeProto& node, const Location& where, int depth) {
-  if (in_table(node) || depth >= kDeepestRewrite || !has_function_body(node, walk.target)) return false;
-  auto rewrite = expand_function(node, walk.flat, walk.target);
+/// An operator that we lack but that can be written with others, by our rule or by ONNX's definition.
+bool take_definition(Walk& walk, const NodeProto& node, const Location& where, int depth) {
+  if (in_table(node) || depth >= kDeepestRewrite) return false;
+  auto rewrite = decompose_node(node, walk.flat);
+  if (!rewrite && has_function_body(node, walk.target)) rewrite = expand_function(node, walk.flat, walk.target);
   if (!rewrite) return false;
   visit_all(walk, std::move(*rewrite), where, depth);
   return true;
@@ -286,7 +287,7 @@ void visit(Walk& walk, NodeProto node, const Location& where, bool is_converted,
   const bool supported = in_table(node);
   const bool inferred = infer(walk, node, where, supported, types);
   if (inferred && (take_shape_arithmetic(walk, node, types) || take_no_op(walk, node, types))) return;
-  if (take_function(walk, node, where, depth)) return;
+  if (take_definition(walk, node, where, depth)) return;
   if (!supported) add_unsupported(walk, node, where);
   if (!inferred || (supported && !check_static(walk, node, where, types))) return;
   for (std::size_t i = 0; i < types.size(); ++i)

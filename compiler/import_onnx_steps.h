@@ -95,6 +95,9 @@ bool needs_conversion(const onnx::NodeProto& node, int from, int to);
 /// The node in opset `to`, by ONNX's version converter. nullopt if the converter has no way and the node is
 /// not valid as it stands.
 std::optional<Rewrite> convert_node(const onnx::NodeProto& node, const FlatModel& known, int from, int to);
+/// The node written with operators of our table, of opset 21 or later. nullopt if it has no such form: another
+/// operator, a dynamic operand, or operands that its definition forbids.
+std::optional<Rewrite> decompose_node(const onnx::NodeProto& node, const FlatModel& known);
 /// True if ONNX defines the operator by a function body in opset `version`.
 bool has_function_body(const onnx::NodeProto& node, int version);
 /// The node's function body. nullopt if it has none for these types and attributes.

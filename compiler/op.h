@@ -288,6 +288,7 @@ struct OpDef {
   bool takes_activation = false;  // its kernel clamps: attributes activation_lo and activation_hi
   int bias_input = -1;            // input that is added to each channel, if its kernel has one
   int residual_input = -1;        // input of the output's shape that is added before the clamp
+  int unit_input = -1;            // optional input of factors; absent, they are ones
   std::function<Clamp(const Node&)> as_clamp = nullptr;
   std::function<std::optional<ChannelAffine>(Graph&, const Node&)> channel_affine = nullptr;  // none: its operands are not constant
   std::function<bool(const Graph&, const Node&)> can_absorb_affine = nullptr;

@@ -96,9 +96,22 @@ void fuse_clamp(Graph& graph, Uses& uses, int index) {
   take_over(graph, uses, *source, index);
 }
 
+/// Factors that are known to be ones need neither flash nor multiplications.
+void drop_units(Graph& graph) {
+  for (Node& node : graph.nodes) {
+    const int input = node.op->unit_input;
+    if (input < 0 || !has_input(node, input)) continue;
+    const Value& factors = graph.value(node.inputs[static_cast<std::size_t>(input)]);
+    if (factors.role != Role::constant) continue;
+    const std::vector<double> numbers = numbers_of(factors);
+    if (std::all_of(numbers.begin(), numbers.end(), [](double number) { return number == 1.0; })) set_input(node, input, no_value);
+  }
+}
+
 }  // namespace
 
 void simplify(Graph& graph) {
+  drop_units(graph);
   // New nodes (the folded weights) must stand before the node that uses them, so the list is rebuilt.
   const Uses uses(graph);
   std::vector<Node> nodes = std::move(graph.nodes);

@@ -408,14 +408,14 @@ OpDef layer_norm_scale_grad_row() {
 }
 
 OpDef layer_norm_row() {
-  OpDef row{.name = "LayerNormalization", .min_inputs = 2, .max_inputs = 3, .max_outputs = 3};
+  OpDef row{.name = "LayerNormalization", .min_inputs = 1, .max_inputs = 3, .max_outputs = 3};
   row.infer = infer_layer_norm;
   row.gradient = gradient_of_layer_norm;
   row.lower = lower_layer_norm;
   row.bias_inputs = {2};
+  row.unit_input = 1;
   return row;
 }
-
 
 }  // namespace
 

@@ -117,4 +117,20 @@ TEST_CASE("a ReLU moves behind max pooling, a clamp from above does not") {
   CHECK(ops_after("Clip", {{"min", 0.0}, {"max", 6.0}}) == Names{"Clip", "MaxPool", "MaxPool"});
 }
 
+TEST_CASE("factors that are known to be ones vanish") {
+  const auto factors_of = [](std::vector<double> numbers, Role role) {
+    GraphBuilder b;
+    const ValueId x = b.input("x", {3, 2});
+    const ValueId scale = add_constant(b.graph, "scale", DType::f32, {2}, numbers);
+    b.graph.value(scale).role = role;
+    b.output(b.node("LayerNormalization", {x, scale, b.constant("bias", {2})}));
+    simplify(b.graph);
+    verify(b.graph, "simplify");
+    return b.graph.nodes[0].inputs[1];
+  };
+  CHECK(factors_of({1, 1}, Role::constant) == no_value);
+  CHECK(factors_of({1, 2}, Role::constant) != no_value);
+  CHECK(factors_of({1, 1}, Role::parameter) != no_value);
+}
+
 }  // namespace tinytc
