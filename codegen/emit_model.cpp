@@ -72,6 +72,18 @@ std::string banner(const EmitOptions& options) {
                                          options.version)));
 }
 
+/// What kernels have to know of the target beyond its compiler's own macros. The same names come from the command line while slicing and
+/// auditing; elsewhere only this is left.
+std::string defines_of(const TargetConfig& target) {
+  std::string text;
+  for (std::string define : target.defines) {
+    const std::size_t equals = define.find('=');
+    const std::string name = define.substr(0, equals);
+    text += fmt::format("#ifndef {0}\n#define {0}{1}\n#endif\n", name, equals == define.npos ? "" : " " + define.substr(equals + 1));
+  }
+  return text;
+}
+
 std::vector<std::string> headers_of(const EmitContext& context) {
   std::vector<std::string> headers = context.calls.headers();
   headers.insert(headers.begin(), {"runtime/base.h", "runtime/entry.h"});
@@ -107,7 +119,7 @@ EmittedModel emit_model(const Program& program, const EmitOptions& options) {
   request.own_headers[options.name + ".h"] = model.header;
   const SliceResult slice_result = slice(request);
 
-  std::string head = banner(options) + include + "\n";
+  std::string head = banner(options) + include + defines_of(options.arms.front()) + "\n";
   for (const std::string& standard : slice_result.includes) head += "#include " + standard + "\n";
   head += opening + slice_result.text + "\n";
   model.source = head + calls.table_definitions() + "\n" + rest;

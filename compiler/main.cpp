@@ -39,6 +39,7 @@ TargetConfig clang_config(const Target& target) {
   config.float_abi = target.clang.triple.starts_with("thumb") ? (target.clang.hard_float ? "hard" : "soft") : "";
   config.abi = target.clang.triple.starts_with("riscv32") ? (target.clang.hard_float ? "ilp32f" : "ilp32") : "";
   config.int32_type = target.int32;
+  if (has_feature(target, CoreFeature::wide_loads)) config.defines.push_back("TINYTC_WIDE_LOADS=1");
   return config;
 }
 

@@ -279,14 +279,12 @@ TINYTC_NOINLINE inline void q_depthwise_rows(const QDepthwiseArguments& argument
       "ldr r3, [r1]\n" TINYTC_Q_TAP("r12", "lr", "r4", "r5") TINYTC_Q_TAP("r10", "r11", "r6", "r8")
       "ldr r2, [r0, #4]\n"
       "ldr r3, [r1, #4]\n" TINYTC_Q_TAP("r12", "lr", "r6", "r8")
-      "ldr r2, [sp, #16]\n"
-      "ldr r3, [sp, #20]\n"
+      "ldrd r2, r3, [sp, #16]\n"
       "smmlar r4, r4, r2, r3\n"
       "smmlar r5, r5, r2, r3\n"
       "smmlar r6, r6, r2, r3\n"
       "smmlar r8, r8, r2, r3\n"
-      "ldr r2, [sp, #4]\n"
-      "ldr r3, [sp, #8]\n"
+      "ldrd r2, r3, [sp, #4]\n"
       "ssat r4, #8, r4\n"
       "ssat r5, #8, r5\n"
       "ssat r6, #8, r6\n"

@@ -12,40 +12,60 @@
 #include "runtime/q_patch.h"
 
 #if defined(TINYTC_DSP)
-// r0: x, r1: weights, r2 - r5: operands, r6 - lr: sums (both, first) of channel pairs. 56 bytes.
-#define TINYTC_Q_STEP_2X4    \
-  "ldr r2, [r0], #4\n"       \
-  "ldr r3, [r0], #4\n"       \
-  "ldr r4, [r1], #4\n"       \
-  "ldr r5, [r1], #4\n"       \
-  "smlad r6, r2, r4, r6\n"   \
-  "smlad r10, r3, r4, r10\n" \
-  "sxtb16 r4, r4\n"          \
-  "smlad r8, r2, r5, r8\n"   \
-  "smlad r12, r3, r5, r12\n" \
-  "sxtb16 r5, r5\n"          \
-  "smlad r7, r2, r4, r7\n"   \
-  "smlad r11, r3, r4, r11\n" \
-  "smlad r9, r2, r5, r9\n"   \
+// Two neighbouring words. A Cortex-M7 loads both with one instruction in the time of one; others take longer
+// for that than for two loads in a row.
+#if defined(TINYTC_WIDE_LOADS)
+#define TINYTC_Q_LOAD_2(FIRST, SECOND, FROM) "ldrd " FIRST ", " SECOND ", [" FROM "], #8\n"
+#define TINYTC_Q_LOAD_4(A, B, C, D, FROM) "ldm " FROM "!, {" A ", " B ", " C ", " D "}\n"
+#define TINYTC_Q_STEP_2X4_BYTES 48
+#define TINYTC_Q_STEP_1X8_BYTES 60
+#else
+#define TINYTC_Q_LOAD_2(FIRST, SECOND, FROM) \
+  "ldr " FIRST ", [" FROM                    \
+  "], #4\n"                                  \
+  "ldr " SECOND ", [" FROM "], #4\n"
+#define TINYTC_Q_LOAD_4(A, B, C, D, FROM) TINYTC_Q_LOAD_2(A, B, FROM) TINYTC_Q_LOAD_2(C, D, FROM)
+#define TINYTC_Q_STEP_2X4_BYTES 56
+#define TINYTC_Q_STEP_1X8_BYTES 68
+#endif
+// r0: x, r1: weights, r2 - r5: operands, r6 - lr: sums (both, first) of channel pairs.
+#define TINYTC_Q_STEP_2X4           \
+  TINYTC_Q_LOAD_2("r2", "r3", "r0") \
+  TINYTC_Q_LOAD_2("r4", "r5", "r1") \
+  "smlad r6, r2, r4, r6\n"          \
+  "smlad r10, r3, r4, r10\n"        \
+  "sxtb16 r4, r4\n"                 \
+  "smlad r8, r2, r5, r8\n"          \
+  "smlad r12, r3, r5, r12\n"        \
+  "sxtb16 r5, r5\n"                 \
+  "smlad r7, r2, r4, r7\n"          \
+  "smlad r11, r3, r4, r11\n"        \
+  "smlad r9, r2, r5, r9\n"          \
   "smlad lr, r3, r5, lr\n"
-// One word of x, four pairs of channels. 68 bytes.
-#define TINYTC_Q_STEP_1X8    \
-  "ldr r2, [r0], #4\n"       \
-  "ldr r3, [r1], #4\n"       \
-  "ldr r4, [r1], #4\n"       \
-  "ldr r5, [r1], #4\n"       \
-  "smlad r6, r2, r3, r6\n"   \
-  "sxtb16 r3, r3\n"          \
-  "smlad r7, r2, r3, r7\n"   \
-  "ldr r3, [r1], #4\n"       \
-  "smlad r8, r2, r4, r8\n"   \
-  "sxtb16 r4, r4\n"          \
-  "smlad r9, r2, r4, r9\n"   \
-  "smlad r10, r2, r5, r10\n" \
-  "sxtb16 r5, r5\n"          \
-  "smlad r11, r2, r5, r11\n" \
-  "smlad r12, r2, r3, r12\n" \
-  "sxtb16 r3, r3\n"          \
+// One word of x, four pairs of channels: the first three pairs' loads and the last one's stand as the core
+// likes them.
+#if defined(TINYTC_WIDE_LOADS)
+#define TINYTC_Q_STEP_1X8_LOADS TINYTC_Q_LOAD_2("r3", "r4", "r1")
+#define TINYTC_Q_STEP_1X8_MORE TINYTC_Q_LOAD_2("r5", "r3", "r1")
+#else
+#define TINYTC_Q_STEP_1X8_LOADS     \
+  TINYTC_Q_LOAD_2("r3", "r4", "r1") \
+  "ldr r5, [r1], #4\n"
+#define TINYTC_Q_STEP_1X8_MORE "ldr r3, [r1], #4\n"
+#endif
+#define TINYTC_Q_STEP_1X8                         \
+  "ldr r2, [r0], #4\n" TINYTC_Q_STEP_1X8_LOADS    \
+  "smlad r6, r2, r3, r6\n"                        \
+  "sxtb16 r3, r3\n"                               \
+  "smlad r7, r2, r3, r7\n" TINYTC_Q_STEP_1X8_MORE \
+  "smlad r8, r2, r4, r8\n"                        \
+  "sxtb16 r4, r4\n"                               \
+  "smlad r9, r2, r4, r9\n"                        \
+  "smlad r10, r2, r5, r10\n"                      \
+  "sxtb16 r5, r5\n"                               \
+  "smlad r11, r2, r5, r11\n"                      \
+  "smlad r12, r2, r3, r12\n"                      \
+  "sxtb16 r3, r3\n"                               \
   "smlad lr, r2, r3, lr\n"
 #define TINYTC_Q_FOUR(STEPS) STEPS STEPS STEPS STEPS
 #define TINYTC_Q_EIGHT(STEP) STEP STEP STEP STEP STEP STEP STEP STEP
@@ -96,6 +116,28 @@
   "stm sp, {r1, r2, r3, r4, r5, r6, r8, r9, r10, r11, r12}\n" \
   "str r7, [sp, #44]\n"                                       \
   "mov r1, r4\n"
+// r2: y, r3: from the first pixel to the second, r4: y's end.
+// r2: multipliers behind the first two, in r3 and r4; r5: zero point; r0: its share of the second channel.
+#if defined(TINYTC_WIDE_LOADS)
+#define TINYTC_Q_LOAD_OUTPUTS \
+  "ldr r3, [sp, #36]\n"       \
+  "ldrd r2, r4, [sp, #28]\n"
+#define TINYTC_Q_LOAD_SCALES \
+  "ldrd r2, r5, [sp, #20]\n" \
+  "ldr r0, [sp, #40]\n"      \
+  "ldm r2!, {r3, r4}\n"
+#else
+#define TINYTC_Q_LOAD_OUTPUTS \
+  "ldr r2, [sp, #28]\n"       \
+  "ldr r3, [sp, #36]\n"       \
+  "ldr r4, [sp, #32]\n"
+#define TINYTC_Q_LOAD_SCALES \
+  "ldr r2, [sp, #20]\n"      \
+  "ldr r5, [sp, #24]\n"      \
+  "ldr r0, [sp, #40]\n"      \
+  "ldr r3, [r2], #4\n"       \
+  "ldr r4, [r2], #4\n"
+#endif
 // The sums of a channel pair become int8. The first channel takes one rounding multiply with r5, its zero
 // point. Both - first is 256 times the second channel's sum t, and with r0 = 256 zero point + 128
 //   floor((r0 + floor(256 t M / 2^32)) / 256) = zero point + floor((t M + 2^31) / 2^32)
@@ -151,8 +193,8 @@ struct QBlockArguments {
 TINYTC_INLINE constexpr int q_skip(int words, int steps, int step_bytes) {
   return (steps - words % steps) % steps * step_bytes;
 }
-TINYTC_INLINE constexpr int q_skip_2x4(int words) { return q_skip(words - 1, 32, 56); }
-TINYTC_INLINE constexpr int q_skip_1x8(int words) { return q_skip(words, 8, 68); }
+TINYTC_INLINE constexpr int q_skip_2x4(int words) { return q_skip(words - 1, 32, TINYTC_Q_STEP_2X4_BYTES); }
+TINYTC_INLINE constexpr int q_skip_1x8(int words) { return q_skip(words, 8, TINYTC_Q_STEP_1X8_BYTES); }
 
 /// Two pixels, blocks of four channels while y is not y_end: bias + sum over words (at least 2), requantized
 /// with one multiply, clamped to int8. The first word's step starts the sums from the biases.
@@ -162,14 +204,9 @@ TINYTC_NOINLINE inline void q_bytes_2x4(const QBlockArguments& arguments) {
       "2:\n"
       "ldr lr, [sp, #16]\n"
       "ldr r0, [sp]\n"
-      "ldr r7, [lr], #4\n"
-      "ldr r8, [lr], #4\n"
-      "ldr r9, [lr], #4\n"
-      "ldr r10, [lr], #4\n"
-      "ldr r2, [r0], #4\n"
-      "ldr r3, [r0], #4\n"
-      "ldr r4, [r1], #4\n"
-      "ldr r5, [r1], #4\n"
+      TINYTC_Q_LOAD_4("r7", "r8", "r9", "r10", "lr")
+      TINYTC_Q_LOAD_2("r2", "r3", "r0")
+      TINYTC_Q_LOAD_2("r4", "r5", "r1")
       "str lr, [sp, #16]\n"
       "add r6, r7, r8, lsl #8\n"
       "add r8, r9, r10, lsl #8\n"
@@ -183,18 +220,12 @@ TINYTC_NOINLINE inline void q_bytes_2x4(const QBlockArguments& arguments) {
       "smlad r7, r2, r4, r7\n"
       "smlad lr, r3, r5, r9\n"
       "smlad r9, r2, r5, r9\n" TINYTC_Q_LOOP(TINYTC_Q_FOUR(TINYTC_Q_EIGHT(TINYTC_Q_STEP_2X4)))
-      "ldr r2, [sp, #20]\n"
-      "ldr r5, [sp, #24]\n"
-      "ldr r0, [sp, #40]\n"
-      "ldr r3, [r2], #4\n"
-      "ldr r4, [r2], #4\n" TINYTC_Q_FINISH_PAIR("r7", "r6", "r3", "r4")
+      TINYTC_Q_LOAD_SCALES TINYTC_Q_FINISH_PAIR("r7", "r6", "r3", "r4")
       TINYTC_Q_FINISH_PAIR("r11", "r10", "r3", "r4")
       "ldm r2!, {r3, r4}\n"
       "str r2, [sp, #20]\n" TINYTC_Q_FINISH_PAIR("r9", "r8", "r3", "r4")
       TINYTC_Q_FINISH_PAIR("lr", "r12", "r3", "r4")
-      "ldr r2, [sp, #28]\n"
-      "ldr r3, [sp, #36]\n"
-      "ldr r4, [sp, #32]\n"
+      TINYTC_Q_LOAD_OUTPUTS
       "add r3, r3, r2\n"
       "strb r7, [r2], #1\n"
       "strb r6, [r2], #1\n"
@@ -223,17 +254,12 @@ TINYTC_NOINLINE inline void q_bytes_1x8(const QBlockArguments& arguments) {
       "ldr r0, [sp]\n"
       "ldm r2!, {r3, r4, r5, r6, r7, r8, r9, r10}\n"
       "str r2, [sp, #16]\n" TINYTC_Q_START_1X8 TINYTC_Q_LOOP(TINYTC_Q_EIGHT(TINYTC_Q_STEP_1X8))
-      "ldr r2, [sp, #20]\n"
-      "ldr r5, [sp, #24]\n"
-      "ldr r0, [sp, #40]\n"
-      "ldr r3, [r2], #4\n"
-      "ldr r4, [r2], #4\n" TINYTC_Q_FINISH_PAIR("r7", "r6", "r3", "r4")
+      TINYTC_Q_LOAD_SCALES TINYTC_Q_FINISH_PAIR("r7", "r6", "r3", "r4")
       "ldm r2!, {r3, r4}\n" TINYTC_Q_FINISH_PAIR("r9", "r8", "r3", "r4")
       "ldm r2!, {r3, r4}\n" TINYTC_Q_FINISH_PAIR("r11", "r10", "r3", "r4")
       "ldm r2!, {r3, r4}\n" TINYTC_Q_FINISH_PAIR("lr", "r12", "r3", "r4")
       "str r2, [sp, #20]\n"
-      "ldr r2, [sp, #28]\n"
-      "ldr r3, [sp, #32]\n"
+      "ldrd r2, r3, [sp, #28]\n"
       "strb r7, [r2], #1\n"
       "strb r6, [r2], #1\n"
       "strb r9, [r2], #1\n"
@@ -256,7 +282,7 @@ TINYTC_NOINLINE inline void q_bytes_1x8(const QBlockArguments& arguments) {
 TINYTC_NOINLINE inline void q_sums_2x4(int words, const std::uint32_t* x, const std::uint32_t* w,
                                        const std::int32_t* bias, std::int32_t* sum) {
   const QBlockArguments arguments{
-      x, x + 2 * words, q_skip(words, 8, 56), w, bias, sum, 0, nullptr, nullptr, 0, 0};
+      x, x + 2 * words, q_skip(words, 8, TINYTC_Q_STEP_2X4_BYTES), w, bias, sum, 0, nullptr, nullptr, 0, 0};
   register const QBlockArguments* at asm("r0") = &arguments;
   asm volatile(TINYTC_Q_ENTER
                "ldr r5, [r0, #16]\n"

@@ -26,6 +26,7 @@ constexpr std::pair<const char*, CoreFeature> feature_names[] = {
     {"fpu-single", CoreFeature::fpu_single},
     {"fpu-double", CoreFeature::fpu_double},
     {"mve", CoreFeature::mve},
+    {"wide-loads", CoreFeature::wide_loads},
 };
 
 // The boards that scripts/emulation/boards.py knows.

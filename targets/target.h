@@ -6,7 +6,8 @@
 //
 //     description: one line for --list-targets
 //     core: cortex-m4f
-//     features: [dsp, fpu-single]        # any of dsp, fpu-single, fpu-double, mve
+//     features: [dsp, fpu-single]        # any of dsp, fpu-single, fpu-double, mve,
+//     # wide-loads: two words by one load instruction take no longer than one (Cortex-M7)
 //     clock_hz: 64000000                 # or none
 //     supply_volts: 3.0                  # or none
 //     active_current:                    # or none: then no energy is estimated
@@ -39,7 +40,7 @@ struct MemoryRegion {
   std::int64_t size = 0;
 };
 
-enum class CoreFeature { dsp, fpu_single, fpu_double, mve };
+enum class CoreFeature { dsp, fpu_single, fpu_double, mve, wide_loads };
 
 /// The target's own compiler: PREFIXg++ with these flags.
 struct GccCompiler {

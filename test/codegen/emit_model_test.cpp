@@ -14,14 +14,17 @@ namespace tinytc {
 
 namespace {
 
-EmittedModel emitted(const Graph& model, const TrainingOptions* training = nullptr) {
+EmittedModel emitted(const Graph& model, const TrainingOptions* training = nullptr,
+                     const std::vector<std::string>& defines = {}) {
   Program program;
   program.name = "m";
   for (const auto& [entry, graph] : make_entries(model, training)) lower(graph, entry, program);
   plan_memory(program, 0);
   EmitOptions options;
   options.name = "m";
-  options.arms = slice_arms(test::cortex_m4());
+  TargetConfig target = test::cortex_m4();
+  target.defines = defines;
+  options.arms = slice_arms(target);
   return emit_model(program, options);  // Clang's Sema judges the text: an InternalError if it is no C++
 }
 
@@ -109,6 +112,15 @@ TEST_CASE("loading a checkpoint clears sums of gradients and nothing else") {
   for (std::size_t at = load.find("memset"); at < load.find("Status::ok"); at = load.find("memset", at + 1))
     ++cleared;
   CHECK(cleared == 2);  // the sum and the count
+}
+
+TEST_CASE("what kernels have to know of the target is stated before them") {
+  GraphBuilder b;
+  b.output(b.node("Neg", {b.input("x", {2})}));
+  CHECK_THAT(emitted(b.graph).source, !Catch::Contains("#define TINYTC_FAST 1"));
+  const std::string source = emitted(b.graph, nullptr, {"TINYTC_FAST=1"}).source;
+  CHECK_THAT(source, Catch::Contains("#ifndef TINYTC_FAST\n#define TINYTC_FAST 1\n#endif\n"));
+  CHECK(source.find("#define TINYTC_FAST 1") < source.find("namespace m {"));
 }
 
 }  // namespace tinytc

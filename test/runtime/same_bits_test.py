@@ -37,6 +37,7 @@ BOARD_BUILDS = [
     ("corstone-300", ["-O3"]),  # Helium
     ("rp2040", ["-std=gnu++20", "-Os"]),  # no floating-point unit
     ("rp2040", ["-O2"]),
+    ("stm32f746", ["-O2", "-DTINYTC_WIDE_LOADS=1"]),  # as emitted for a Cortex-M7
     ("stm32f103", ["-O2"]),  # Armv7-M's assembly of the int8 blocks
     ("stm32f103", ["-O3", "-flto"]),
     ("esp32c3", ["-O2"]),  # RISC-V

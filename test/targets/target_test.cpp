@@ -203,6 +203,11 @@ TEST_CASE("facts that other parts rely on") {
   CHECK(main_size(load_target("rp2040").ram) == 264 * 1024);
   CHECK(has_feature(load_target("corstone-300"), CoreFeature::mve));
   CHECK_FALSE(has_feature(load_target("stm32f103"), CoreFeature::dsp));
+  CHECK(has_feature(load_target("host"), CoreFeature::dsp));
+  for (const std::string& name : list_targets()) {
+    const Target target = load_target(name);
+    CHECK(has_feature(target, CoreFeature::wide_loads) == (target.core == "cortex-m7"));
+  }
 }
 
 TEST_CASE("a target of one's own comes from a file, also with the name of a built-in one") {
