@@ -1,6 +1,7 @@
 // tinytc: the pipeline, one line a stage. Read compile() first.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <iostream>
 
@@ -25,6 +26,7 @@
 #include "passes/order_and_plan.h"
 #include "passes/remove_channels.h"
 #include "passes/select_trained.h"
+#include "passes/spend_flash.h"
 #include "targets/target.h"
 
 namespace tinytc {
@@ -46,6 +48,33 @@ TargetConfig clang_config(const Target& target) {
 /// Memory that the model may take: what the user says, else all that the target has. Bytes.
 std::int64_t limit(const std::optional<std::int64_t>& option, const std::vector<MemoryRegion>& regions) {
   return option ? std::min(*option, main_size(regions)) : main_size(regions);
+}
+
+// Flash left for code when constants are made larger for speed: more than any of the kernels' code of one model.
+constexpr std::int64_t code_reserve = 32 * 1024;
+
+bool may_spend_flash(const Options& options, const Target& target) {
+  // Winograd's convolution needs dual multiplications; the vector extension's own kernels are faster still.
+  return options.prefer == Preference::speed && has_feature(target, CoreFeature::dsp) && !has_feature(target, CoreFeature::mve);
+}
+
+Program lower_all(const std::map<Entry, Graph>& entries, const std::string& name, const Target& target) {
+  Program program;
+  program.name = name;
+  program.has_vectors = has_feature(target, CoreFeature::mve);
+  program.dual_multiply = has_feature(target, CoreFeature::dsp);
+  for (const auto& [entry, graph] : entries) lower(graph, entry, program);
+  return program;
+}
+
+/// Lowers, orders and plans; where that exceeds the RAM, again without the faster kernels that take most scratch.
+MemoryPlan plan_within(std::map<Entry, Graph>& entries, Program& program, const Target& target, std::int64_t effort, std::int64_t ram_limit) {
+  MemoryPlan plan = order_and_plan(program, effort, ram_limit);
+  while (program.arena_bytes + program.persistent_bytes > ram_limit && save_scratch(entries)) {
+    program = lower_all(entries, program.name, target);
+    plan = order_and_plan(program, effort, ram_limit);
+  }
+  return plan;
 }
 
 struct Output {
@@ -100,10 +129,6 @@ void compile(const Options& options) {
   const CheckpointFacts checkpoint = checkpoint_facts(imported, training_graphs, options.optimizer);
   tracer.stage("entries", entries);
 
-  Program program;
-  program.name = options.name;
-  program.has_vectors = has_feature(target, CoreFeature::mve);
-  program.dual_multiply = has_feature(target, CoreFeature::dsp);
   for (auto& [entry, graph] : entries) {
     fuse_quantized(graph);
     remove_channels(graph);
@@ -113,11 +138,12 @@ void compile(const Options& options) {
     fuse(graph);
     tracer.stage("fuse", graph, entry);
     fold_constants(graph, true);
-    lower(graph, entry, program);
   }
-  tracer.stage("lower", program);
   const std::int64_t ram_limit = limit(options.ram, target.ram), flash_limit = limit(options.flash, target.flash);
-  const MemoryPlan plan = order_and_plan(program, options.planner_effort, ram_limit);
+  if (may_spend_flash(options, target)) spend_flash(entries, flash_limit - code_reserve - constant_bytes(entries));
+  Program program = lower_all(entries, options.name, target);
+  tracer.stage("lower", program);
+  const MemoryPlan plan = plan_within(entries, program, target, options.planner_effort, ram_limit);
   tracer.stage("plan", program);
 
   EmitOptions emit;

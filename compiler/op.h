@@ -268,6 +268,11 @@ struct ChannelAffine {
   ValueId scale, shift;
 };
 
+/// A kernel that trades flash and scratch for speed: what it takes more than the usual one, and the cycles that it saves (0: not usable).
+struct FasterKernel {
+  std::int64_t flash_bytes = 0, scratch_bytes = 0, saved_cycles = 0;
+};
+
 struct OpDef {
   std::string name;
   int min_inputs = 1, max_inputs = 1;  // max -1: any number
@@ -303,6 +308,8 @@ struct OpDef {
   std::optional<Clamp> result_range = std::nullopt;  // between which numbers results lie whatever the operands are, if they use all of it
   /// The stored result of the operator on stored operands; no_value when it has none for these.
   std::function<ValueId(QuantizeContext&)> quantized = nullptr;
+  /// What a kernel with larger constants would save (passes/spend_flash); the node takes it where its attribute `spends_flash` is 1.
+  std::function<FasterKernel(const Graph&, const Node&)> faster = nullptr;
   std::function<std::int64_t(const Graph&, const Node&)> fan_in = nullptr;  // of the weight, input 1
   bool is_public = true;  // an ONNX operator; false: made by passes
   /// Optimizers only: the Sink that performs the update. Inputs of an optimizer are (gradient, tensor, others...), outputs are the new
@@ -329,5 +336,8 @@ std::vector<ValueId> add_node(Graph& graph, const std::string& op, std::vector<V
 // optimizer's inputs but the gradient follow them, and the outputs are the optimizer's.
 inline const std::string fused_update = "tinytc_update";
 inline const std::string fused_inputs = "tinytc_update_inputs";
+
+// Attribute of a node that takes the kernel of OpDef::faster.
+inline const std::string spends_flash = "tinytc_spends_flash";
 
 }  // namespace tinytc

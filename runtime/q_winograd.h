@@ -22,6 +22,7 @@
 #define TINYTC_RUNTIME_Q_WINOGRAD_H
 
 #include "runtime/q_conv2d.h"
+#include "runtime/q_winograd_result.h"
 #include "runtime/q_winograd_tile.h"
 
 namespace tinytc {
@@ -125,8 +126,8 @@ TINYTC_INLINE void q_winograd_inputs(const QConv2dShape& s, const std::int8_t* x
     const std::int8_t* body = x + (first * s.in_w + column) * s.in_c;
     q_winograd_tile(QWinogradTile{kept != nullptr ? kept + column * s.in_c : body, body, s.in_w * s.in_c,
                                   s.in_c, tap_range(first, 1, 6, s.in_h), tap_range(column, 1, 6, s.in_w),
-                                  static_cast<std::uint32_t>((s.x_zero_point + 128) & 0xFF) * 0x01010101U,
-                                  room, u + tile / 2 * 36 * s.in_c + tile % 2});
+                                  static_cast<std::uint32_t>(s.x_zero_point & 0xFF) * 0x01010101U, room,
+                                  u + tile / 2 * 36 * s.in_c + tile % 2});
   }
 }
 

@@ -96,15 +96,29 @@ class Reference(unittest.TestCase):
                 for x, y in zip(samples["inputs"], samples[key]):
                     np.testing.assert_array_equal(predict(x.astype(np.int8), y), y)
 
+    def test_winograd(self):
+        """--prefer speed: five of ic's convolutions become Winograd's, and no bit changes; less RAM or flash takes some of them back."""
+        model = SHARED / "mlperf_tiny" / "ic_int8.onnx"
+        samples = np.load(SHARED / "mlperf_tiny" / "ic_io.npz")
+        for limits, least, most in ([], 5, 5), (["--ram", "40K"], 1, 4), (["--ram", "34K"], 0, 3), (["--flash", "150K"], 0, 4):
+            with self.subTest(limits):
+                folder = emit(model, "--prefer", "speed", *limits)
+                count = len(re.findall(r"^  q_winograd_conv2d\(shape, ", (folder / "net.cpp").read_text(), re.MULTILINE))
+                self.assertTrue(least <= count <= most, count)
+                predict = host_function(folder)
+                for x, y in zip(samples["inputs"], samples["outputs_onnx"]):
+                    np.testing.assert_array_equal(predict(x.astype(np.int8), y), y)
+
     def test_every_bit_on_the_board(self):
         """The self-test compares with what the host computed from random inputs."""
         import emulation
         with tempfile.TemporaryDirectory() as folder:
             program = pathlib.Path(folder) / "self_test.cpp"
             program.write_text(SELF_TEST)
-            for model, target in itertools.product(list(self.NETWORKS)[:4], (TARGET, VECTORS)):
-                with self.subTest(model, target=target):
-                    emitted = emit(SHARED / model, "--self-test", target=target)
+            cases = [(model, target, "balanced") for model, target in itertools.product(list(self.NETWORKS)[:4], (TARGET, VECTORS))]
+            for model, target, prefer in [*cases, ("mlperf_tiny/ic_int8.onnx", TARGET, "speed")]:
+                with self.subTest(model, target=target, prefer=prefer):
+                    emitted = emit(SHARED / model, "--self-test", "--prefer", prefer, target=target)
                     image = emulation.build(target, program, pathlib.Path(folder) / target / pathlib.Path(model).stem, sources=[str(emitted / "net.cpp")],
                                             include=[str(emitted)], cxxflags=emitted_support.defines(), stack="16K")
                     self.assertEqual(0, emulation.run(image, count=False, timeout=600)["exit_code"])

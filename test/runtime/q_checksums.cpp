@@ -12,6 +12,7 @@
 #include "runtime/q_scalar_conv2d.h"
 #include "runtime/q_scalar_dense.h"
 #include "runtime/q_scalar_depthwise.h"
+#include "runtime/q_winograd.h"
 #include "runtime/random.h"
 
 using namespace tinytc;
@@ -91,6 +92,21 @@ TINYTC_NOINLINE void convolution(const QScale& scale, const QOutput& out) {
   hash(s.batch * s.out_h * s.out_w * s.out_c);
 }
 
+TINYTC_NOINLINE void winograd(const QScale& scale, const QOutput& out) {
+  QConv2dShape s{};
+  if (!geometry(s) || s.kernel_h != 3) return;
+  s.stride_h = s.stride_w = s.groups = 1;
+  s.in_c = 4 * integer(1, 2);
+  s.out_c = integer(1, 6);
+  s.out_h = s.in_h;
+  s.out_w = s.in_w;
+  if (!q_winograd_serves(s) || q_winograd_packed_words(s) > size / 2 || q_winograd_scratch(s) > size / 2)
+    return;
+  q_winograd_pack(s, x + 8, bias, w);
+  q_winograd_conv2d(s, x, w, scale, out, y, scratch);
+  hash(s.batch * s.out_h * s.out_w * s.out_c);
+}
+
 TINYTC_NOINLINE void depthwise(const QScale& scale, const QOutput& out) {
   QDepthwiseConv2dShape s{};
   if (!geometry(s)) return;
@@ -139,6 +155,7 @@ int main() {
     depthwise(scale, out);
     dense(scale, out);
     sum_and_mean(out);
+    winograd(scale, out);
     if (round % 8 == 0) {
       board::print_unsigned(crc);
       board::print("\n");

@@ -1,0 +1,20 @@
+// Faster kernels with larger constants, where flash is left for them (--prefer speed).
+#pragma once
+
+#include <map>
+
+#include "compiler/program.h"
+
+namespace tinytc {
+
+/// Lets nodes take the faster kernel of their row (OpDef::faster) while `spare` bytes of flash last: those that save most multiplications
+/// for a byte first.
+void spend_flash(std::map<Entry, Graph>& entries, std::int64_t spare);
+
+/// Takes the faster kernel that needs most scratch back from its node; false when there is none. For plans that exceed the RAM.
+bool save_scratch(std::map<Entry, Graph>& entries);
+
+/// Bytes of all constants of the graphs.
+std::int64_t constant_bytes(const std::map<Entry, Graph>& entries);
+
+}  // namespace tinytc
