@@ -61,14 +61,12 @@ TINYTC_INLINE void q_depthwise_pairs(const std::int8_t* low, int low_step, const
     const std::uint32_t b = q_load(high);
     low += low_step;
     high += high_step;
-    const std::uint32_t a_even = q_even_bytes(a);
-    const std::uint32_t b_even = q_even_bytes(b);
-    const std::uint32_t a_odd = q_odd_bytes(a);
-    const std::uint32_t b_odd = q_odd_bytes(b);
-    words[k] = q_low_halves(a_even, b_even);
-    words1[k] = q_low_halves(a_odd, b_odd);
-    words2[k] = q_high_halves(a_even, b_even);
-    words3[k] = q_high_halves(a_odd, b_odd);
+    const std::uint32_t first = q_low_halves(a, b);
+    const std::uint32_t second = q_high_halves(a, b);
+    words[k] = q_even_bytes(first);
+    words1[k] = q_odd_bytes(first);
+    words2[k] = q_even_bytes(second);
+    words3[k] = q_odd_bytes(second);
   }
 }
 
