@@ -17,6 +17,7 @@ constexpr Family families[] = {
     int8_convolution_ops,
     int8_dense_ops,
     int8_elementwise_ops,
+    int8_matmul_ops,
     int8_pool_ops,
     loss_ops,
     movement_ops,

@@ -15,6 +15,7 @@ OpRows index_ops();
 OpRows int8_convolution_ops();
 OpRows int8_dense_ops();
 OpRows int8_elementwise_ops();
+OpRows int8_matmul_ops();
 OpRows int8_pool_ops();
 OpRows loss_ops();
 OpRows movement_ops();

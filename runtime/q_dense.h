@@ -156,23 +156,96 @@ TINYTC_INLINE constexpr int q_matmul_offset(const QMatmulShape& s, const int (&s
   return offset;
 }
 
+/// Where a product of one pair of matrices is: a, b and y from their first elements.
+struct QMatmulOperands {
+  const std::int8_t* a;
+  const std::int8_t* b;
+  const std::int32_t* bias;
+  std::int8_t* y;
+};
+
+/// Adds one element of a row times one of each of four columns. Written out, as compilers keep only then the
+/// sums in registers.
+TINYTC_INLINE void q_matmul_step(int value, const int (&columns)[4], int (&sums)[4]) {
+  sums[0] += value * columns[0];
+  sums[1] += value * columns[1];
+  sums[2] += value * columns[2];
+  sums[3] += value * columns[3];
+}
+
+/// The result at (row, column) from its sum.
+TINYTC_INLINE void q_matmul_finish(const QMatmulShape& s, const QMatmulOperands& at, const QScale& scale,
+                                   bool per_column, const QOutput& out, int row, int column, int sum) {
+  const int bias = at.bias != nullptr ? static_cast<int>(at.bias[column]) : 0;
+  at.y[row * s.n + column] = q_requantized(bias + sum, scale, per_column ? column : 0, out);
+}
+
+/// The same of four columns.
+TINYTC_INLINE void q_matmul_finish_four(const QMatmulShape& s, const QMatmulOperands& at, const QScale& scale,
+                                        bool per_column, const QOutput& out, int row, int column,
+                                        const int (&sums)[4]) {
+  q_matmul_finish(s, at, scale, per_column, out, row, column, sums[0]);
+  q_matmul_finish(s, at, scale, per_column, out, row, column + 1, sums[1]);
+  q_matmul_finish(s, at, scale, per_column, out, row, column + 2, sums[2]);
+  q_matmul_finish(s, at, scale, per_column, out, row, column + 3, sums[3]);
+}
+
+/// Results of two rows and four columns from `column` on.
+TINYTC_INLINE void q_matmul_block(const QMatmulShape& s, const QMatmulOperands& at, const QScale& scale,
+                                  bool per_column, const QOutput& out, int first_row, int second_row,
+                                  int column) {
+  int first[4] = {};
+  int second[4] = {};
+  const std::int8_t* a = at.a + first_row * s.a_row;
+  const std::int8_t* b = at.b + column * s.b_column;
+  const int between = (second_row - first_row) * s.a_row;
+  for (int k = 0; k < s.k; ++k) {
+    const int columns[4] = {b[0] - s.b_zero_point, b[s.b_column] - s.b_zero_point,
+                            b[2 * s.b_column] - s.b_zero_point, b[3 * s.b_column] - s.b_zero_point};
+    q_matmul_step(a[0] - s.a_zero_point, columns, first);
+    q_matmul_step(a[between] - s.a_zero_point, columns, second);
+    a += s.a_column;
+    b += s.b_row;
+  }
+  q_matmul_finish_four(s, at, scale, per_column, out, first_row, column, first);
+  q_matmul_finish_four(s, at, scale, per_column, out, second_row, column, second);
+}
+
+/// The result at (row, column).
+TINYTC_INLINE void q_matmul_one(const QMatmulShape& s, const QMatmulOperands& at, const QScale& scale,
+                                bool per_column, const QOutput& out, int row, int column) {
+  const std::int8_t* a = at.a + row * s.a_row;
+  const std::int8_t* b = at.b + column * s.b_column;
+  int sum = 0;
+  for (int k = 0; k < s.k; ++k)
+    sum += (a[k * s.a_column] - s.a_zero_point) * (b[k * s.b_row] - s.b_zero_point);
+  q_matmul_finish(s, at, scale, per_column, out, row, column, sum);
+}
+
+/// One product of the batch. The last block of a side that its size does not divide computes some results
+/// again.
+TINYTC_INLINE void q_matmul_product(const QMatmulShape& s, const QMatmulOperands& at, const QScale& scale,
+                                    bool per_column, const QOutput& out) {
+  for (int m = 0; m < s.m; m += 2) {
+    const int second = min_of(m + 1, s.m - 1);
+    for (int n = 0; n < s.n && s.n >= 4; n += 4)
+      q_matmul_block(s, at, scale, per_column, out, m, second, min_of(n, s.n - 4));
+    for (int n = 0; n < s.n && s.n < 4; ++n) {
+      q_matmul_one(s, at, scale, per_column, out, m, n);
+      q_matmul_one(s, at, scale, per_column, out, second, n);
+    }
+  }
+}
+
 /// y = clamp(zero point + round(scale * (bias + a b))); bias: [n] or null; scale: one entry for all columns,
 /// or [n] where `per_column`. k is at most 32,768: sums fit 31 bits.
 TINYTC_INLINE void q_matmul(const QMatmulShape& s, const std::int8_t* a, const std::int8_t* b,
                             const std::int32_t* bias, const QScale& scale, bool per_column,
                             const QOutput& out, std::int8_t* y) {
   for (int batch = 0; batch < q_matmul_batches(s); ++batch) {
-    const std::int8_t* a_matrix = a + q_matmul_offset(s, s.a_batch, batch);
-    const std::int8_t* b_matrix = b + q_matmul_offset(s, s.b_batch, batch);
-    for (int i = 0; i < s.m * s.n; ++i) {
-      const std::int8_t* a_row = a_matrix + i / s.n * s.a_row;
-      const std::int8_t* b_column = b_matrix + i % s.n * s.b_column;
-      int sum = bias != nullptr ? static_cast<int>(bias[i % s.n]) : 0;
-      for (int k = 0; k < s.k; ++k) {
-        sum += (a_row[k * s.a_column] - s.a_zero_point) * (b_column[k * s.b_row] - s.b_zero_point);
-      }
-      y[batch * s.m * s.n + i] = q_requantized(sum, scale, per_column ? i % s.n : 0, out);
-    }
+    const QMatmulOperands at{a + q_matmul_offset(s, s.a_batch, batch),
+                             b + q_matmul_offset(s, s.b_batch, batch), bias, y + batch * s.m * s.n};
+    q_matmul_product(s, at, scale, per_column, out);
   }
 }
 

@@ -61,9 +61,16 @@ TINYTC_INLINE int q_pool2d_divisor(const Pool2dShape& s, int pixel, const QWindo
 }
 
 /// addend + sum multiplier / 2^shift, ties to even: where input and output have one scale, averages lie
-/// halfway between two numbers so often that the direction matters (halves upwards would drift).
+/// halfway between two numbers so often that the direction matters (halves upwards would drift). From shift
+/// 33 on, which is scales below 1/4, the product's high word says all but whether the rest is nothing.
 TINYTC_INLINE int q_multiply_even(int addend, std::int32_t sum, std::int32_t multiplier, int shift) {
   const std::int64_t product = static_cast<std::int64_t>(sum) * multiplier;
+  if (shift > 32) {
+    const int rest = shift - 32;
+    const int lifted = static_cast<int>(product >> 32) + (1 << (rest - 1));
+    const bool is_tie = static_cast<std::uint32_t>(product) == 0 && (lifted & ((1 << rest) - 1)) == 0;
+    return addend + ((lifted >> rest) & (is_tie ? ~1 : ~0));
+  }
   const std::int64_t half = std::int64_t{1} << (shift - 1);
   const std::int64_t nearest = (product + half) >> shift;
   const std::int64_t rest = product - nearest * half * 2;

@@ -9,6 +9,7 @@
 
 #include "compiler/op_table.h"
 #include "compiler/ops/int8.h"
+#include "compiler/ops/product.h"
 #include "compiler/ops/rules.h"
 #include "compiler/ops/spatial.h"
 #include "runtime/gemm.h"
@@ -135,16 +136,11 @@ bool broadcast_batch(Shape a, Shape b, Shape& result) {
 std::vector<TensorType> infer_matmul(const TypeContext& context) {
   rules::require_float(context);
   rules::require_same_dtype(context, 0, 1);
-  rules::require_rank(context, 0, 1);
-  rules::require_rank(context, 1, 1);
-  const Shape a = as_matrix(context.shape(0), true), b = as_matrix(context.shape(1), false);
-  const Factor left = factor_of(a, flag(context.attributes(), "transA")), right = factor_of(b, flag(context.attributes(), "transB"));
-  check_product(context, left, right);
-  Shape output;
-  if (!broadcast_batch(batch_of(a), batch_of(b), output)) context.fail("the leading dimensions do not broadcast");
-  if (context.shape(0).size() > 1) output.push_back(left.rows);
-  if (context.shape(1).size() > 1) output.push_back(right.columns);
-  if (context.has_input(2)) rules::require_shape(context, 2, {right.columns}, "the bias");
+  const Shape output = matmul_output(context);
+  if (context.has_input(2)) {
+    const Factor right = factor_of(as_matrix(context.shape(1), false), flag(context.attributes(), "transB"));
+    rules::require_shape(context, 2, {right.columns}, "the bias");
+  }
   return {{context.input(0).dtype, output}};
 }
 
@@ -174,18 +170,6 @@ void fill_batch(GemmShape& s, const Shape& a, const Shape& b, const LowerContext
     s.b_batch[rank - 1] = to_int(b_strides[i]);
   }
   s.batch_rank = rank;
-}
-
-GemmShape matmul_shape(const LowerContext& context) {
-  Shape a = as_matrix(context.input_shape(0), true);
-  const Shape b = as_matrix(context.input_shape(1), false);
-  const bool trans_a = flag(context.attributes(), "transA"), trans_b = flag(context.attributes(), "transB");
-  // One matrix on the right for a whole batch: the batch is just more rows.
-  const bool one_right = std::all_of(b.begin(), b.end() - 2, [](std::int64_t extent) { return extent == 1; });
-  if (one_right && !trans_a) a = {element_count(a) / a.back(), a.back()};
-  GemmShape s = product_shape(factor_of(a, trans_a), factor_of(b, trans_b));
-  fill_batch(s, a, one_right && !trans_a ? Shape{b[b.size() - 2], b[b.size() - 1]} : b, context);
-  return s;
 }
 
 void lower_matmul(LowerContext& context) {
@@ -289,6 +273,31 @@ std::int64_t fan_in_of_matmul(const Graph& graph, const Node& node) {
 }
 
 }  // namespace
+
+Shape matmul_output(const TypeContext& context) {
+  rules::require_rank(context, 0, 1);
+  rules::require_rank(context, 1, 1);
+  const Shape a = as_matrix(context.shape(0), true), b = as_matrix(context.shape(1), false);
+  const Factor left = factor_of(a, flag(context.attributes(), "transA")), right = factor_of(b, flag(context.attributes(), "transB"));
+  check_product(context, left, right);
+  Shape output;
+  if (!broadcast_batch(batch_of(a), batch_of(b), output)) context.fail("the leading dimensions do not broadcast");
+  if (context.shape(0).size() > 1) output.push_back(left.rows);
+  if (context.shape(1).size() > 1) output.push_back(right.columns);
+  return output;
+}
+
+GemmShape matmul_shape(const LowerContext& context) {
+  Shape a = as_matrix(context.input_shape(0), true);
+  const Shape b = as_matrix(context.input_shape(1), false);
+  const bool trans_a = flag(context.attributes(), "transA"), trans_b = flag(context.attributes(), "transB");
+  // One matrix on the right for a whole batch: the batch is just more rows.
+  const bool one_right = std::all_of(b.begin(), b.end() - 2, [](std::int64_t extent) { return extent == 1; });
+  if (one_right && !trans_a) a = {element_count(a) / a.back(), a.back()};
+  GemmShape s = product_shape(factor_of(a, trans_a), factor_of(b, trans_b));
+  fill_batch(s, a, one_right && !trans_a ? Shape{b[b.size() - 2], b[b.size() - 1]} : b, context);
+  return s;
+}
 
 OpRows gemm_ops() {
   return {

@@ -16,9 +16,6 @@ namespace tinytc::int8 {
 
 namespace {
 
-// A multiplier of 32 fractional bits is wrong by at most 2^-33, so a sum below 2^26 is wrong by at most 2^-7 of a step.
-constexpr std::int64_t highest_rough_sum = std::int64_t{1} << 26;
-
 double scale_at(const Quantization& quantization, std::size_t c) { return double{quantization.scales[quantization.axis < 0 ? 0 : c]}; }
 std::int32_t zero_at(const Quantization& quantization, std::size_t c) { return quantization.zero_points[quantization.axis < 0 ? 0 : c]; }
 

@@ -10,6 +10,8 @@ namespace tinytc::int8 {
 ValueId quantized_conv(QuantizeContext& context);
 ValueId quantized_gemm(QuantizeContext& context);
 ValueId quantized_matmul(QuantizeContext& context);
+/// MatMul whose second operand is an activation too, or constants with a zero point.
+ValueId product_of_activations(QuantizeContext& context);
 ValueId quantized_add(QuantizeContext& context);
 ValueId quantized_sub(QuantizeContext& context);
 ValueId quantized_mul(QuantizeContext& context);
@@ -30,6 +32,9 @@ struct Layer {
 /// input 2 (int32 at any scale, or real numbers). None when a number has no int8 or int32 form, or a sum might leave 32 bits: then the
 /// operator stays on real numbers. Channels whose result no input can change get weight 0 and a bias that gives the same.
 std::optional<Layer> make_layer(QuantizeContext& context, std::size_t channel_axis);
+
+/// A multiplier of 32 fractional bits is wrong by at most 2^-33, so a sum below this is wrong by at most 2^-7 of a step.
+constexpr std::int64_t highest_rough_sum = std::int64_t{1} << 26;
 
 /// The constants of a layer as inputs of its int8 node: weight in `shape`, bias, multiplier, shift (absent when none is needed).
 std::vector<ValueId> layer_inputs(QuantizeContext& context, const Layer& layer, const Shape& shape);

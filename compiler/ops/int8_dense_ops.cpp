@@ -105,7 +105,8 @@ ValueId int8::quantized_gemm(QuantizeContext& context) {
 ValueId int8::quantized_matmul(QuantizeContext& context) {
   const Attributes& attributes = context.node.attributes;
   if (attributes.get_int("transA", 0) != 0 || attributes.get_int("transB", 0) != 0) return no_value;
-  return dense(context, 1);
+  const ValueId layer = dense(context, 1);
+  return layer == no_value ? product_of_activations(context) : layer;
 }
 
 OpRows int8_dense_ops() {

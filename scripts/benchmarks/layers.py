@@ -11,6 +11,7 @@ import math
 import random
 from collections.abc import Callable
 
+MEAN_LIMIT, WORST_LIMIT = 1.5, 3.0  # of the geometric mean and of the worst of a family, in terms of its reference layers
 MOST_ELEMENTS = 12_000  # of input and of output
 MOST_WORK = 1_000_000  # above, it only takes longer
 
@@ -237,6 +238,7 @@ FAMILIES = {
     "int8_conv_grouped": Family(_conv_grouped, KXK, True),  # no network has one: against those without groups
     "int8_depthwise": Family(_depthwise, DEPTHWISE, True),
     "int8_dense": Family(_dense, DENSE, True),
+    "int8_matmul": Family(_matmul, POINTWISE, True),
     "int8_max_pool": Family(lambda draw: _pool(draw, "MaxPool"), MAXIMUM, True, 2000, "element"),
     "int8_average_pool": Family(lambda draw: _pool(draw, "AveragePool"), AVERAGE, True, 2000, "element"),
     "int8_add": Family(lambda draw: _two_operands(draw, "Add"), _same("Add"), True, 500, "element"),

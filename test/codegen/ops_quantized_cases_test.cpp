@@ -53,6 +53,11 @@ std::vector<ValueCase> quantized_cases() {
        {bytes({1, 2}, {3, 4}), bytes({1, 2}, {5, 6}, Role::constant), known(DType::i32, {1}), known(DType::i32, {half})},
        {{"y_hi", integer(9)}},
        {{9}}},
+      // Two products with one matrix on the right: ((1 - 1) (5 - 2) + (3 - 1) (0 - 2)) / 4 and so on.
+      {"Int8MatMul",
+       {bytes({2, 1, 2}, {1, 3, -5, 2}), bytes({2, 3}, {5, 6, 7, 0, 2, 8}), known(DType::i32, {half})},
+       {{"a_zero_point", integer(1)}, {"b_zero_point", integer(2)}, {"y_zero_point", integer(1)}},
+       {{0, 1, 4, -4, -5, -5}}},
       // 10 / 4 and 14 / 4: halves go to the even number.
       {"Int8AveragePool",
        {bytes({1, 2, 2, 2}, {1, 2, 3, 4, 2, 3, 4, 5}), known(DType::i32, {half, half, half, half}), known(DType::i8, {30, 31, 31, 32})},

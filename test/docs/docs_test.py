@@ -4,6 +4,7 @@
     python test/docs/docs_test.py --update   writes the README's tables of operators and targets
 """
 
+import json
 import os
 import pathlib
 import re
@@ -13,6 +14,9 @@ import tempfile
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+from benchmarks import cases, layers, page  # noqa: E402
+
 TINYTC = pathlib.Path(os.environ.get("TINYTC", ROOT / "build" / "tinytc"))
 README = ROOT / "README.md"
 SHOULDER = ROOT / "models" / "shoulder" / "shoulder.onnx"
@@ -50,6 +54,32 @@ def updated(text: str) -> str:
         text, count = pattern(name).subn(lambda match: match[1] + table + "\n" + match[3], text)
         assert count == 1, name
     return text
+
+
+class Benchmarks(unittest.TestCase):
+    def test_page_is_what_the_script_writes(self):
+        self.assertEqual(page.PAGE.read_text(), page.render(json.loads(page.RESULTS.read_text())), "run scripts/bench --page")
+
+    def test_misses_are_shown(self):
+        """What exceeds its limit, differs, or was not measured stands in the summary and in its row."""
+        results = {"cases": {"kws_int8": {"cycles": 9_000_000, "ram": 12_000, "flash_code": 1, "steps_off": 1}}, "plain": {}, "sweep": {}}
+        results["plain"]["x/dense"] = {"packed": 10, "plain": 17}
+        results["sweep"]["dense"] = {"base": 1, "mean": 1.6, "worst": 2, "unit": "MAC", "count": 200, "problems": ["mean"], "worst_layers": []}
+        text = page.render(results)
+        head = text[: text.index("## How it is measured")]
+        self.assertIn("* `kws_int8`, cycles: 9,000,000, allowed 3,522,256 (0.38)", head)
+        self.assertIn("* `kws_int8`: outputs differ by 1 steps, allowed 0", head)
+        self.assertIn("* plain weights of `x/dense`: 1.70, allowed 1.6", head)
+        self.assertIn("* random shapes of `dense`: mean 1.60, worst 2.00, 0 mismatches", head)
+        self.assertIn("| `kws_int8` | cycles | 9,000,000 | 9,269,096 | 0.971 | 3,522,256 (0.38) | **no** |", text)
+        self.assertIn("| `kws_int8` | RAM, bytes | 12,000 | 24,184 | 0.496 | 13,000 (0.54) | yes |", text)
+        self.assertIn("| `ic_int8` | cycles | not measured |", text)
+        self.assertRegex(head, r"\*\*1 of \d+ promises are kept, 4 are not, \d+ were not measured\.\*\*")
+
+    def test_every_case_is_on_the_page(self):
+        text = page.render({"cases": {}, "plain": {}, "sweep": {}})
+        for name in [*(case.name for case in cases.CASES), *layers.FAMILIES]:
+            self.assertIn(f"| `{name}` |", text)
 
 
 class Documentation(unittest.TestCase):

@@ -100,12 +100,45 @@ def moves() -> Network:
     return n
 
 
-NETWORKS = {"cnn": cnn, "functions": functions, "moves": moves}
+def attention() -> Network:
+    """Products of two activations: scores of queries and keys in two heads, and their mix of the values."""
+    n = Network([1, 6, 16], 4)
+    heads = []
+    for _ in range(3):
+        n.add("MatMul", ["x", n.weight(16, 16)])
+        n.add("Reshape", [n.last, n.constant(np.array([1, 6, 2, 8]))])
+        heads.append(n.add("Transpose", perm=[0, 2, 1, 3]))
+    keys = n.add("Transpose", [heads[1]], perm=[0, 1, 3, 2])
+    n.add("MatMul", [heads[0], keys])
+    n.add("Mul", [n.last, n.constant(np.float32(8**-0.5))])
+    shares = n.add("Softmax", axis=-1)
+    n.add("MatMul", [shares, heads[2]])
+    n.add("Transpose", perm=[0, 2, 1, 3])
+    n.add("Reshape", [n.last, n.constant(np.array([1, 6, 16]))])
+    n.add("MatMul", [n.last, n.weight(16, 5)])
+    return n
+
+
+def upsampling() -> Network:
+    """A transposed convolution, which has no int8 kernel, between convolutions that have."""
+    n = Network([1, 3, 6, 6], 5)
+    n.conv(3, 8, 3, pads=[1, 1, 1, 1])
+    n.add("Relu")
+    n.add("ConvTranspose", [n.last, n.weight(8, 4, 2, 2), n.weight(4)], strides=[2, 2])
+    n.add("Relu")
+    n.conv(4, 2, 3, pads=[1, 1, 1, 1])
+    return n
+
+
+NETWORKS = {"cnn": cnn, "functions": functions, "moves": moves, "attention": attention, "upsampling": upsampling}
 FORMS = {
     "int8": {"activation_type": QuantType.QInt8, "weight_type": QuantType.QInt8, "per_channel": True},
+    "int8_tensor": {"activation_type": QuantType.QInt8, "weight_type": QuantType.QInt8},
     "uint8": {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QInt8},
+    "uint8_channels": {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QInt8, "per_channel": True},
     "uint8_weights": {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QUInt8},
     "qoperator": {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QInt8, "quant_format": QuantFormat.QOperator},
+    "qoperator_int8": {"activation_type": QuantType.QInt8, "weight_type": QuantType.QInt8, "quant_format": QuantFormat.QOperator, "per_channel": True},
 }
 
 
