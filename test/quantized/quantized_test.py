@@ -1,6 +1,6 @@
 """Quantized models, as they come: compiled for a board, run on the host and on the emulated board.
 
-    python test/quantized/quantized_test.py [Reference|Made|Interface|Refusals]
+    python test/quantized/quantized_test.py [Reference|Made|Exporters|Interface|Refusals]
 
 Exit code 77: onnx, onnxruntime or the reference networks (../shared/models) are missing.
 """
@@ -180,6 +180,48 @@ class Made(unittest.TestCase):
     def test_dynamic_form(self):
         """Weights in int8, activations quantized as they come: computed in single precision, so only its rounding differs."""
         self.compare("functions", "dynamic", least=1e-3)
+
+
+class Exporters(unittest.TestCase):
+    """PyTorch's and Brevitas's forms (exporters/make.py), against onnxruntime without its own fused kernels."""
+
+    def differences(self, name: str):
+        """(differences, onnxruntime's outputs, kernels) for 100 samples."""
+        path = ROOT / "test" / "quantized" / "exporters" / f"{name}.onnx"
+        folder = emit(path)
+        predict = host_function(folder)
+        options = onnxruntime.SessionOptions()
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        options.log_severity_level = 3  # old exporters list initializers as inputs too
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        random, wanted, got = np.random.default_rng(5), [], []
+        for _ in range(100):
+            x = random.standard_normal((1, 3, 12, 12)).astype(np.float32)
+            wanted += session.run(None, {session.get_inputs()[0].name: x})
+            got.append(predict(x, wanted[-1]))
+        return np.abs(np.array(got) - np.array(wanted)), np.array(wanted), kernels(folder)
+
+    def test_quantized_outputs(self):
+        """At most one step off; each of the eight quantized layers may move 1 % of its values, which moves others behind it."""
+        for name in ("brevitas_tensor", "brevitas_channels", "brevitas_power_of_two", "fake_quantized_old", "pt2e_tensor"):
+            with self.subTest(name):
+                distance, wanted, called = self.differences(name)
+                numbers = np.unique(np.round(wanted, 6))
+                step = np.diff(numbers)[np.diff(numbers) > 1e-5].min()
+                self.assertGreater(len(numbers), 10)
+                self.assertLess(distance.max() / step, 1.01)  # single precision of small scales
+                self.assertLess((distance > 0.5 * step).mean(), 0.08)
+                self.assertTrue({"q_conv2d", "q_conv2d_plain"} & set(called), called)
+
+    def test_all_of_a_program_is_int8(self):
+        called = self.differences("pt2e_tensor")[2]
+        self.assertFalse({"conv2d", "depthwise_conv2d", "gemm", "binary"} & set(called), called)
+
+    def test_float_outputs(self):
+        """Weights of -128 (a reduced range of activations), and an output that stays a real number: within 1 % of its range."""
+        distance, wanted, called = self.differences("pt2e_channels")
+        self.assertLess(distance.max() / (wanted.max() - wanted.min()), 0.01)
+        self.assertIn("q_conv2d_plain", called)
 
 
 class Interface(unittest.TestCase):
