@@ -24,12 +24,47 @@ TINYTC_INLINE QWindow q_pool2d_window(const Pool2dShape& s, int pixel) {
   return QWindow{(y * s.in_w + x) * s.channels, rows.last - rows.first, columns.last - columns.first};
 }
 
+#if defined(TINYTC_MVE)
+/// The largest element of a window for up to 16 channels. from: the window's first element of the first of
+/// them.
+TINYTC_INLINE void q_max_pool2d_vector(const Pool2dShape& s, const QWindow& window, const std::int8_t* from,
+                                       int channels, std::int8_t* y) {
+  int rows = window.rows;
+  asm volatile(
+      "vctp.8 %[channels]\n"
+      "vmov.i8 q0, #128\n"
+      "1:\n"
+      "mov r12, %[from]\n"
+      "dls lr, %[columns]\n"
+      "2:\n"
+      "vpst\n"
+      "vldrbt.u8 q1, [r12]\n"
+      "add r12, r12, %[column]\n"
+      "vmax.s8 q0, q0, q1\n"
+      "le lr, 2b\n"
+      "add %[from], %[from], %[row]\n"
+      "subs %[rows], %[rows], #1\n"
+      "bne 1b\n"
+      "vpst\n"
+      "vstrbt.8 q0, [%[y]]\n"
+      : [from] "+r"(from), [rows] "+r"(rows)
+      : [channels] "r"(channels), [columns] "r"(window.columns), [column] "r"(s.dilation_w * s.channels),
+        [row] "r"(s.dilation_h * s.in_w * s.channels), [y] "r"(y)
+      : "r12", "lr", "q0", "q1", "cc", "memory");
+}
+#endif
+
 /// y = the largest element of each window, scale and zero point unchanged. x: [batch][in_h][in_w][channels];
 /// y: [batch][out_h][out_w][channels], may overlap x from q_max_pool2d_lead_x on. Every window holds an
 /// element of the input.
 TINYTC_INLINE void q_max_pool2d(const Pool2dShape& s, const std::int8_t* x, std::int8_t* y) {
   for (int pixel = 0; pixel < s.batch * s.out_h * s.out_w; ++pixel) {
     const QWindow window = q_pool2d_window(s, pixel);
+#if defined(TINYTC_MVE)
+    for (int c = 0; c < s.channels; c += 16) {
+      q_max_pool2d_vector(s, window, x + window.first + c, s.channels - c, y + pixel * s.channels + c);
+    }
+#else
     for (int c = 0; c < s.channels; ++c) {
       int largest = -128;
       for (int ky = 0; ky < window.rows; ++ky) {
@@ -40,6 +75,7 @@ TINYTC_INLINE void q_max_pool2d(const Pool2dShape& s, const std::int8_t* x, std:
       }
       y[pixel * s.channels + c] = static_cast<std::int8_t>(largest);
     }
+#endif
   }
 }
 constexpr int q_max_pool2d_lead_x(const Pool2dShape& s) { return pool2d_lead_x(s, 1); }

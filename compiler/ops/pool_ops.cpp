@@ -8,6 +8,7 @@
 #include "compiler/ops/rules.h"
 #include "compiler/ops/spatial.h"
 #include "runtime/pool2d.h"
+#include "runtime/q_pool2d.h"
 
 namespace tinytc {
 
@@ -56,6 +57,9 @@ void lower_max_pool(LowerContext& context) {
   require_channels_last(context);
   const Window w = forward_window(context.attributes(), context.input_shape(0));
   const Pool2dShape s = pool_shape(w, context.attributes());
+  if (context.input_type(0).dtype == DType::i8 && !context.has_output(2))
+    return context.call("runtime/q_pool2d.h", "q_max_pool2d", {shape_argument("Pool2dShape", s), context.in(0), context.out(0)}, 0,
+                        {{0, 0, q_max_pool2d_lead_x(s)}});
   context.call("runtime/pool2d.h", "max_pool2d",
                {shape_argument("Pool2dShape", s), context.in(0), context.out(0), argmax_argument(context, w)}, 0,
                {{0, 0, max_pool2d_lead_x(s)}});

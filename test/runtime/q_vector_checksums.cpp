@@ -2,6 +2,7 @@
 // corstone-300 runs their assembly, all others the portable twins.
 #include "board.h"
 #include "runtime/crc32.h"
+#include "runtime/q_pool2d.h"
 #include "runtime/q_vector_conv2d.h"
 #include "runtime/q_vector_dense.h"
 #include "runtime/q_vector_depthwise.h"
@@ -67,6 +68,13 @@ TINYTC_NOINLINE void dense(const QOutput& out) {
   hash(s.rows * s.out);
 }
 
+/// The largest of windows 3 x 2, padded and with gaps.
+TINYTC_NOINLINE void largest() {
+  const Pool2dShape s{2, 5, 6, integer(1, 40), 3, 4, 3, 2, integer(1, 2), 2, 1, integer(1, 2), 1, 1, 1, 1, 0};
+  q_max_pool2d(s, x, y);
+  hash(s.batch * s.out_h * s.out_w * s.channels);
+}
+
 }  // namespace
 
 int main() {
@@ -80,6 +88,7 @@ int main() {
     convolution(out);
     depthwise(out);
     dense(out);
+    largest();
     if (round % 4 == 0) {
       board::print_unsigned(crc);
       board::print("\n");
