@@ -1,5 +1,6 @@
 # tinytc_add_model(TARGET_NAME MODEL file.onnx TARGET name
 #                  [NAME identifier] [TRAIN selection] [LOSS loss] [OPTIMIZER optimizer]
+#                  [QUANTIZE int8 CALIBRATE samples.npz [CALIBRATION method] [KEEP_FLOAT names...] [INPUT_TYPE type] [OUTPUT_TYPE type]]
 #                  [DATA files...] [OUTPUT_DIRECTORY dir] [ARGS arguments...])
 #
 # Compiles an ONNX model with tinytc and adds the result to TARGET_NAME, an executable or library of the same CMakeLists.txt: NAME.cpp
@@ -10,11 +11,14 @@
 #   TARGET            microcontroller (tinytc --list-targets), or the path of a .yaml file of one's own
 #   NAME              file name and C++ namespace; default: the model's file name as an identifier
 #   TRAIN, LOSS, OPTIMIZER   as tinytc --train, --loss, --optimizer; without TRAIN the model only predicts
+#   QUANTIZE, CALIBRATE, CALIBRATION, KEEP_FLOAT, INPUT_TYPE, OUTPUT_TYPE   as tinytc --quantize and so on; the model is compiled
+#                     again when CALIBRATE's file changes
 #   DATA              files that the model refers to (external data, calibration); MODEL.data is found by itself
 #   OUTPUT_DIRECTORY  where the files go; default: a folder of the build tree
 #   ARGS              further options of tinytc, one argument each: ARGS --prefer size --ram 96K
 function(tinytc_add_model target)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "MODEL;TARGET;NAME;TRAIN;LOSS;OPTIMIZER;OUTPUT_DIRECTORY" "DATA;ARGS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg ""
+    "MODEL;TARGET;NAME;TRAIN;LOSS;OPTIMIZER;QUANTIZE;CALIBRATE;CALIBRATION;INPUT_TYPE;OUTPUT_TYPE;OUTPUT_DIRECTORY" "KEEP_FLOAT;DATA;ARGS")
   if(arg_UNPARSED_ARGUMENTS OR arg_KEYWORDS_MISSING_VALUES)
     message(FATAL_ERROR "tinytc_add_model: not understood: ${arg_UNPARSED_ARGUMENTS} ${arg_KEYWORDS_MISSING_VALUES}")
   endif()
@@ -54,9 +58,15 @@ function(tinytc_add_model target)
   else()
     list(APPEND options --target "${arg_TARGET}")
   endif()
-  foreach(option TRAIN LOSS OPTIMIZER)
+  if(arg_CALIBRATE)
+    get_filename_component(arg_CALIBRATE "${arg_CALIBRATE}" ABSOLUTE)
+    list(APPEND depends "${arg_CALIBRATE}")
+  endif()
+  list(JOIN arg_KEEP_FLOAT "," arg_KEEP_FLOAT)
+  foreach(option TRAIN LOSS OPTIMIZER QUANTIZE CALIBRATE CALIBRATION KEEP_FLOAT INPUT_TYPE OUTPUT_TYPE)
     if(arg_${option})
       string(TOLOWER "--${option}" flag)
+      string(REPLACE "_" "-" flag "${flag}")
       list(APPEND options "${flag}" "${arg_${option}}")
     endif()
   endforeach()

@@ -19,14 +19,18 @@ Graph with_outputs(Graph graph, const std::vector<ValueId>& wanted) {
 
 }  // namespace
 
-Observer::Observer(const Graph& graph, std::vector<ValueId> wanted) : model_(with_outputs(graph, wanted), optimisation) {
-  for (ValueId id : graph.inputs) interface_.inputs.push_back(add_value(interface_, graph.value(id)));
+Observer::Observer(const Graph& graph, const std::vector<ValueId>& wanted, std::optional<std::size_t> own_inputs)
+    : model_(with_outputs(graph, wanted), optimisation) {
+  for (std::size_t i = 0; i < own_inputs.value_or(graph.inputs.size()); ++i)
+    interface_.inputs.push_back(add_value(interface_, graph.value(graph.inputs[i])));
   for (ValueId id : wanted) names_.push_back(graph.value(id).name);
 }
 
 void Observer::run(const Samples& samples, const Visit& visit, int step) {
   for (int sample = 0; sample < samples.count; sample += step) {
-    const std::vector<Tensor> results = model_.run(sample_arguments(samples, interface_, sample));
+    std::vector<Tensor> arguments = sample_arguments(samples, interface_, sample);
+    arguments.insert(arguments.end(), others_.begin(), others_.end());
+    const std::vector<Tensor> results = model_.run(arguments);
     for (std::size_t i = 0; i < results.size(); ++i) {
       const std::span<const float> elements(reinterpret_cast<const float*>(results[i].data()), results[i].size() / sizeof(float));
       for (float element : elements)

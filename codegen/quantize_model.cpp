@@ -4,9 +4,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "codegen/observe.h"
 #include "compiler/op.h"
+#include "passes/correct_bias.h"
+#include "passes/equalize.h"
 #include "passes/quantize.h"
 
 namespace tinytc {
@@ -27,8 +30,8 @@ std::vector<ValueId> real_values(const Graph& graph) {
 std::vector<Histogram> histograms(Observer& observer, const Samples& samples, std::size_t count) {
   std::vector<Histogram> result(count);
   observer.run(samples, [&](std::size_t which, std::span<const float> elements) {
-    const auto [lo, hi] = std::minmax_element(elements.begin(), elements.end());
     if (elements.empty()) return;
+    const auto [lo, hi] = std::minmax_element(elements.begin(), elements.end());
     result[which].lo = std::min(result[which].lo, double{*lo});
     result[which].hi = std::max(result[which].hi, double{*hi});
   });
@@ -45,6 +48,71 @@ Ranges observe_ranges(const Graph& graph, const Samples& samples, Calibration me
   return ranges;
 }
 
+/// Equalizes pair after pair; what a pair changes in front of the next one is known without another run.
+void equalize_layers(Graph& graph, const Samples& samples) {
+  const std::vector<EqualizedPair> pairs = find_pairs(graph);
+  if (pairs.empty()) return;
+  std::vector<ValueId> between;
+  std::vector<std::vector<double>> largest;
+  for (const EqualizedPair& pair : pairs) {
+    between.push_back(pair.between);
+    largest.emplace_back(static_cast<std::size_t>(graph.shape(pair.between)[1] / pair.block), 0.0);
+  }
+  Observer(graph, between).run(samples, [&](std::size_t which, std::span<const float> elements) {
+    const std::size_t rows = static_cast<std::size_t>(graph.shape(between[which])[0]) * largest[which].size();
+    for (std::size_t i = 0; i < elements.size(); ++i) {
+      double& so_far = largest[which][i * rows / elements.size() % largest[which].size()];
+      so_far = std::max(so_far, std::abs(double{elements[i]}));
+    }
+  });
+  for (std::size_t p = 0; p < pairs.size(); ++p) equalize(graph, pairs[p], largest[p]);
+}
+
+constexpr double correction_macs = 4e9;  // that measuring biases may take; samples are left out evenly beyond that
+constexpr int fewest_samples = 8;
+
+std::vector<Tensor> bias_tensors(const Graph& graph, const std::vector<std::size_t>& layers) {
+  std::vector<Tensor> tensors;
+  for (std::size_t n : layers) tensors.push_back(encode(DType::f32, bias_of(graph, graph.nodes[n])));
+  return tensors;
+}
+
+using Means = std::vector<std::vector<std::vector<double>>>;  // [layer][sample][channel]
+
+Means observe_means(Observer& observer, const Graph& graph, const std::vector<std::size_t>& layers, const Samples& samples, int step) {
+  Means means(layers.size());
+  observer.run(samples, [&](std::size_t which, std::span<const float> elements) {
+    means[which].push_back(channel_means(graph, graph.nodes[layers[which]], elements));
+  }, step);
+  return means;
+}
+
+/// Layer after layer, each measured with all before it corrected.
+void correct_biases(Graph& graph, const QuantizationPlan& plan, const Ranges& ranges, const Samples& samples) {
+  const std::vector<std::size_t> layers = corrected_layers(graph, plan);
+  std::vector<ValueId> results;
+  for (std::size_t n : layers) results.push_back(graph.nodes[n].outputs[0]);
+  const double runs = correction_macs / (static_cast<double>(layer_macs(graph, layers)) * static_cast<double>(layers.size()) + 1);
+  const int wanted = std::max(fewest_samples, static_cast<int>(std::min(runs, static_cast<double>(samples.count))));
+  const int step = std::max(1, samples.count / wanted);
+  Observer real(graph, results);
+  const Means goal = observe_means(real, graph, layers, samples, step);
+  Graph quantized = graph;
+  insert_quantization(quantized, plan, ranges);
+  Observer stored(with_bias_inputs(std::move(quantized), results), results, graph.inputs.size());
+  for (std::size_t k = 0; k < layers.size(); ++k) {
+    stored.set_other_inputs(bias_tensors(graph, layers));
+    Means off = observe_means(stored, graph, layers, samples, step);
+    for (std::size_t s = 0; s < off[k].size(); ++s)
+      for (std::size_t c = 0; c < off[k][s].size(); ++c) off[k][s][c] -= goal[k][s][c];
+    Node& layer = graph.nodes[layers[k]];
+    const std::vector<double> shift = significant_shift(off[k]);
+    std::vector<double> bias = bias_of(graph, layer);
+    for (std::size_t c = 0; c < bias.size(); ++c) bias[c] -= shift[c];
+    set_bias(graph, layer, bias);
+  }
+}
+
 }  // namespace
 
 QuantizeFacts quantize_model(Graph& graph, const Samples& samples, const QuantizeOptions& options) {
@@ -53,12 +121,14 @@ QuantizeFacts quantize_model(Graph& graph, const Samples& samples, const Quantiz
     throw UserError("--quantize: the model is quantized already\n  hint: its own scales are used without --quantize");
   if (samples.count < 1) throw UserError("--calibrate: there is no sample in it");
   absorb_biases(graph);
+  if (options.equalize) equalize_layers(graph, samples);
   const Ranges ranges = observe_ranges(graph, samples, options.calibration);
   const QuantizationPlan plan = plan_quantization(graph, ranges, options.keep_float);
   QuantizeFacts facts{std::string(name_of(options.calibration)), samples.count, {}};
   for (std::size_t n = 0; n < graph.nodes.size(); ++n)
     if (!plan.is_stored[n]) facts.float_nodes.push_back(graph.nodes[n].location);
   if (facts.float_nodes.size() == graph.nodes.size()) throw UserError("--quantize: no operator of the model has an int8 form");
+  correct_biases(graph, plan, ranges, samples);
   insert_quantization(graph, plan, ranges);
   return facts;
 }

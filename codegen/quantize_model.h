@@ -2,23 +2,17 @@
 #pragma once
 
 #include "compiler/samples.h"
-#include "passes/choose_range.h"
+#include "passes/quantize.h"
 
 namespace tinytc {
 
 struct QuantizeOptions {
   Calibration calibration = Calibration::minmax;
   std::vector<std::string> keep_float;  // patterns of node names
+  bool equalize = false;                // passes/equalize
 };
 
-/// What was done, for the report.
-struct QuantizeFacts {
-  std::string calibration;              // the method
-  int samples = 0;
-  std::vector<Location> float_nodes;    // that compute on real numbers
-};
-
-/// Rewrites `graph` (simplified, constants folded, nothing trained) with QuantizeLinear and DequantizeLinear. UserError when the graph is
+/// Adds constants to biases, equalizes, chooses ranges, corrects biases, and rewrites `graph` (simplified, constants folded, nothing trained) with QuantizeLinear and DequantizeLinear. UserError when the graph is
 /// quantized already, when there are no samples, or when nothing in it has an int8 form.
 QuantizeFacts quantize_model(Graph& graph, const Samples& samples, const QuantizeOptions& options);
 

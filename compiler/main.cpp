@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <iostream>
+#include <tuple>
 
 #include "codegen/emit_model.h"
 #include "codegen/execute.h"
@@ -92,13 +93,13 @@ Output emit_within(Program& program, const EmitOptions& emit, const Target& targ
   return fits || preference == Preference::size ? output : emit_within(program, emit, target, Preference::size, flash_limit);
 }
 
-/// Quantizes a float model, and says how near to it the result comes.
-Validation quantize(Graph& model, const Options& options) {
+/// Quantizes a float model; what was done, and how near to it the result comes.
+std::pair<QuantizeFacts, Validation> quantize(Graph& model, const Options& options) {
   const Samples calibration = read_samples(options.calibrate, model);
   const std::optional<Samples> others = options.validate.empty() ? std::nullopt : std::optional(read_samples(options.validate, model));
   const Graph real = model;
-  quantize_model(model, calibration, options.quantization);
-  return validate(make_entries(real, nullptr).at(Entry::predict), make_entries(model, nullptr).at(Entry::predict), others ? *others : calibration);
+  QuantizeFacts facts = quantize_model(model, calibration, options.quantization);
+  return {std::move(facts), validate(make_entries(real, nullptr).at(Entry::predict), make_entries(model, nullptr).at(Entry::predict), others ? *others : calibration)};
 }
 
 void compile(const Options& options) {
@@ -117,8 +118,9 @@ void compile(const Options& options) {
   tracer.stage("simplify", model);
   fold_constants(model, false);
   tracer.stage("fold", model);
+  std::optional<QuantizeFacts> quantized;
   std::optional<Validation> validation;
-  if (options.quantize) validation = quantize(model, options);
+  if (options.quantize) std::tie(quantized, validation) = quantize(model, options);
   convert_interface(model, options.interface_types);
   tracer.stage("quantize", model);
 
@@ -161,7 +163,7 @@ void compile(const Options& options) {
   const Output output = emit_within(program, emit, target, options.prefer, flash_limit);
 
   const Report report = make_report({program, plan, target, output.model.call_names, version, emit.model_file, output.preference,
-                                     output.model.table_bytes, output.code, ram_limit, flash_limit, validation});
+                                     output.model.table_bytes, output.code, ram_limit, flash_limit, validation, quantized});
   check_fits(report);
   write_files(options.out, {{options.name + ".h", output.model.header},
                             {options.name + ".cpp", output.model.source},

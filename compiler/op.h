@@ -305,6 +305,7 @@ struct OpDef {
   MoveRule move = {};
   ChannelRule channels = {};
   WeightRule weight = {};
+  bool scales_with_channels = false;  // keeps the channels (axis 1) of input 0; one that is s > 0 times as large gives exactly s times the result
   std::optional<Clamp> result_range = std::nullopt;  // between which numbers results lie whatever the operands are, if they use all of it
   /// The stored result of the operator on stored operands; no_value when it has none for these.
   std::function<ValueId(QuantizeContext&)> quantized = nullptr;

@@ -86,6 +86,7 @@ Report make_report(const ReportInput& input) {
   report.weights_bytes = input.weights_bytes;
   report.ram_limit = input.ram_limit;
   report.flash_limit = input.flash_limit;
+  report.quantized = input.quantized;
   report.validation = input.validation;
   report.arena_bytes = input.program.arena_bytes;
   report.persistent_bytes = input.program.persistent_bytes;

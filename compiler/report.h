@@ -6,6 +6,7 @@
 #include "compiler/program.h"
 #include "compiler/validation.h"
 #include "passes/plan_memory.h"
+#include "passes/quantize.h"
 #include "targets/target.h"
 
 namespace tinytc {
@@ -44,6 +45,7 @@ struct Report {
   CodeFigures code;
   std::int64_t ram_limit = 0, flash_limit = 0;
   std::optional<double> coin_cell_days;
+  std::optional<QuantizeFacts> quantized;  // --quantize
   std::optional<Validation> validation;  // of an int8 model that was float
 
   std::int64_t ram_bytes() const { return sizeof_model + code.stack_bytes; }
@@ -61,6 +63,7 @@ struct ReportInput {
   CodeFigures code;
   std::int64_t ram_limit = 0, flash_limit = 0;  // bytes
   std::optional<Validation> validation = std::nullopt;
+  std::optional<QuantizeFacts> quantized = std::nullopt;
 };
 Report make_report(const ReportInput& input);
 

@@ -94,6 +94,19 @@ std::string entry_rows(Entry name, const EntryReport& entry) {
   return text + "\n";
 }
 
+Json quantized_json(const std::optional<QuantizeFacts>& facts) {
+  if (!facts) return nullptr;
+  Json nodes = Json::array();
+  for (const Location& location : facts->float_nodes) nodes.push_back(location_json(location));
+  return {{"calibration", facts->calibration}, {"samples", facts->samples}, {"float_nodes", nodes}};
+}
+
+std::string quantized_row(const QuantizeFacts& facts) {
+  std::string nodes;
+  for (const Location& location : facts.float_nodes) nodes += (nodes.empty() ? "" : ", ") + describe(location);
+  return fmt::format("quantized to int8 by {} from {} samples; in float32: {}\n", facts.calibration, facts.samples, nodes.empty() ? "nothing" : nodes);
+}
+
 }  // namespace
 
 std::string report_json(const Report& report) {
@@ -132,6 +145,7 @@ std::string report_json(const Report& report) {
         {"code_bytes", report.code.code_bytes},
         {"code_source", report.code.source},
         {"library_calls", report.code.library_calls}}},
+      {"quantized", quantized_json(report.quantized)},
       {"cycles_source", report.cycles_source},
       {"coin_cell",
        {{"days", number(report.coin_cell_days)},
@@ -154,6 +168,7 @@ std::string report_table(const Report& report) {
                       thousands(report.weights_bytes), thousands(report.code.code_bytes),
                       report.code.library_calls.empty() ? "" : fmt::format(", and from the library {}", fmt::join(report.code.library_calls, ", ")));
   text += fmt::format("code and stack: {}; cycles: {}\n", report.code.source, report.cycles_source);
+  if (report.quantized) text += quantized_row(*report.quantized);
   if (report.coin_cell_days)
     text += fmt::format("CR2032 ({:.0f} mAh, {:.0f} prediction a second, nothing else drawn): {:.3g} days\n", coin_cell_milliampere_hours,
                         predictions_per_second, *report.coin_cell_days);

@@ -160,9 +160,14 @@ class Walk {
 }  // namespace
 
 bool is_layer_constant(const Graph& graph, const Node& node, std::size_t i) {
-  if (i < 1 || i > 2 || node.op->weight.output_axis == nullptr) return false;
-  const auto is_constant = [&](std::size_t input) { return graph.value(node.inputs[input]).role == Role::constant; };
-  return is_constant(1) && is_constant(i) && node.op->weight.output_axis(graph, node) >= 0;
+  if (i < 1 || i > 2 || node.op->weight.output_axis == nullptr || i >= node.inputs.size() || node.inputs[i] == no_value) return false;
+  if (graph.value(node.inputs[1]).role != Role::constant || graph.value(node.inputs[i]).role != Role::constant) return false;
+  const std::int64_t axis = node.op->weight.output_axis(graph, node);
+  if (axis < 0) return false;
+  // A bias of another shape, such as one for each row, belongs to no channel.
+  const Shape& shape = graph.shape(node.inputs[i]);
+  const std::int64_t channels = graph.shape(node.inputs[1])[static_cast<std::size_t>(axis)], count = element_count(shape);
+  return i == 1 || count == 1 || (count == channels && shape.back() == channels);
 }
 
 StoredTensors find_stored(const Graph& graph, const std::vector<bool>& is_stored) { return Walk(graph, is_stored).run(); }

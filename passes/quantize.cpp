@@ -181,7 +181,7 @@ class Insertion {
       double& so_far = largest[i / static_cast<std::size_t>(inner) % channels];
       so_far = std::max(so_far, std::abs(numbers[i]));
     }
-    const bool has_bias = node.inputs.size() > 2 && node.inputs[2] != no_value && is_layer_constant(graph_, old_[n], 2);
+    const bool has_bias = is_layer_constant(graph_, old_[n], 2);
     const std::vector<double> given = has_bias ? numbers_of(graph_.value(node.inputs[2])) : std::vector<double>{};
     for (std::size_t c = 0; has_bias && c < channels; ++c) bias[c] = given[given.size() == 1 ? 0 : c];
     const double x_scale = scale_of(old_[n].inputs[0]);

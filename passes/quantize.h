@@ -21,6 +21,13 @@ struct QuantizationPlan {
 /// Ranges by value; those of constants are found in their data and need not be there.
 using Ranges = std::map<ValueId, Range>;
 
+/// What quantizing did, for the report.
+struct QuantizeFacts {
+  std::string calibration;            // the method
+  int samples = 0;
+  std::vector<Location> float_nodes;  // that compute on real numbers
+};
+
 /// Chooses from the operators' rules (OpDef::quantized, move, weight, layout.elementwise), and then by trying: whatever passes/fuse_quantized
 /// leaves on real numbers is taken out again, until the rest is int8 throughout.
 ///   * A clamp behind an operator belongs to it, so its result is stored, not the operator's. The same with operators that move elements.

@@ -86,7 +86,8 @@ std::optional<std::vector<double>> bias_numbers(const QuantizeContext& context, 
   const QuantizedTensor* stored = context.input(2);
   const Value& value = context.graph.value(stored != nullptr ? stored->stored : context.node.inputs[2]);
   const std::int64_t count = element_count(value.type.shape);
-  if (value.role != Role::constant || (count != 1 && count != channels)) return std::nullopt;
+  const bool is_by_channel = count == 1 || (count == channels && value.type.shape.back() == channels);  // not one for each row
+  if (value.role != Role::constant || !is_by_channel) return std::nullopt;
   return numbers_of(value);
 }
 

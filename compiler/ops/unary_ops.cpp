@@ -177,6 +177,7 @@ OpDef unary_row(const Function& function) {
   row.gradient = [function](GradientContext& context) { unary_gradient(context, function); };
   row.lower = [function](LowerContext& context) { lower_unary(context, function); };
   row.layout.elementwise = true;
+  row.scales_with_channels = function.name == "Relu";
   if (function.name == "Clip") row.constant_operands = {{1, "min", true, false}, {2, "max", true, false}};
   if (function.name == "Relu") row.as_clamp = [](const Node&) { return Clamp{0, infinity}; };
   if (function.name == "Clip")

@@ -161,3 +161,16 @@ def write(name: str, form: str, folder: pathlib.Path) -> pathlib.Path:
     else:
         quantize_static(plain, quantized, Calibration(network.shape), **{"quant_format": QuantFormat.QDQ, **FORMS[form]})
     return quantized
+
+
+class Given(CalibrationDataReader):
+    def __init__(self, name: str, samples: np.ndarray):
+        self.samples = iter([{name: sample} for sample in samples])
+
+    def get_next(self):
+        return next(self.samples, None)
+
+
+def quantize(model: pathlib.Path, name: str, samples: np.ndarray, path: pathlib.Path) -> None:
+    """Quantizes a float model with onnxruntime's quantizer; samples are [count, shape of input `name`...]."""
+    quantize_static(model, path, Given(name, samples), quant_format=QuantFormat.QDQ, **FORMS["int8"])

@@ -1,0 +1,53 @@
+// --input-type and --output-type.
+#include "passes/convert_interface.h"
+
+#include <catch2/catch.hpp>
+
+#include "compiler/verify.h"
+#include "test/compiler/graph_builder.h"
+
+namespace tinytc {
+
+namespace {
+
+struct Converted : GraphBuilder {
+  ValueId scale = constant("scale", {}, {0.5});
+  ValueId zero = add_constant(graph, "zero", DType::i8, {}, {3.0});
+};
+
+}  // namespace
+
+TEST_CASE("int8 takes the outermost conversions away") {
+  Converted b;
+  const ValueId x = b.input("x", {1, 4});
+  const ValueId y = b.node("Relu", {b.node("DequantizeLinear", {b.node("QuantizeLinear", {x, b.scale, b.zero}), b.scale, b.zero})});
+  b.output(b.node("DequantizeLinear", {b.node("QuantizeLinear", {y, b.scale, b.zero}), b.scale, b.zero}));
+  const std::string name = b.graph.value(b.graph.outputs[0]).name;
+  convert_interface(b.graph, {DType::i8, DType::i8});
+  verify(b.graph, "convert_interface");
+  CHECK(ops_of(b.graph) == Names{"DequantizeLinear", "Relu", "QuantizeLinear"});
+  for (ValueId id : {b.graph.inputs[0], b.graph.outputs[0]}) {
+    CHECK(b.graph.type(id).dtype == DType::i8);
+    CHECK(b.graph.type(id).quantization == Quantization{{0.5F}, {3}, -1});
+  }
+  CHECK(b.graph.value(b.graph.outputs[0]).name == name);
+  SECTION("and float32 puts them back") {
+    convert_interface(b.graph, {DType::f32, DType::f32});
+    verify(b.graph, "convert_interface");
+    CHECK(ops_of(b.graph) == Names{"QuantizeLinear", "DequantizeLinear", "Relu", "QuantizeLinear", "DequantizeLinear"});
+    CHECK(b.graph.type(b.graph.inputs[0]).dtype == DType::f32);
+    CHECK(b.graph.value(b.graph.outputs[0]).name == name);
+  }
+}
+
+TEST_CASE("What has no scale is refused, with the name") {
+  Converted b;
+  const ValueId x = b.input("sound", {1, 4});
+  b.output(b.node("Relu", {x}));
+  CHECK_THROWS_WITH(convert_interface(b.graph, {DType::i8, {}}), Catch::Contains("--input-type int8: input 'sound' is f32, and not computed with as int8"));
+  CHECK_THROWS_WITH(convert_interface(b.graph, {{}, DType::i8}), Catch::Contains("--output-type int8"));
+  convert_interface(b.graph, {DType::f32, DType::f32});  // as they are
+  CHECK(ops_of(b.graph) == Names{"Relu"});
+}
+
+}  // namespace tinytc
