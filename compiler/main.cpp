@@ -34,7 +34,7 @@ namespace tinytc {
 
 namespace {
 
-TargetConfig clang_config(const Target& target) {
+TargetConfig clang_config(const Target& target, Preference preference) {
   TargetConfig config;
   config.triple = target.clang.triple;
   config.cpu = target.clang.cpu;
@@ -43,6 +43,7 @@ TargetConfig clang_config(const Target& target) {
   config.abi = target.clang.triple.starts_with("riscv32") ? (target.clang.hard_float ? "ilp32f" : "ilp32") : "";
   config.int32_type = target.int32;
   if (has_feature(target, CoreFeature::wide_loads)) config.defines.push_back("TINYTC_WIDE_LOADS=1");
+  if (preference == Preference::size) config.defines.push_back("TINYTC_SMALL=1");
   return config;
 }
 
@@ -85,10 +86,12 @@ struct Output {
 };
 
 /// Emits the program, audits and measures it. When that takes more flash than there is, does it again for size.
-Output emit_within(Program& program, const EmitOptions& emit, const Target& target, Preference preference, std::int64_t flash_limit) {
+Output emit_within(Program& program, EmitOptions& emit, const Target& target, Preference preference, std::int64_t flash_limit) {
   choose_sharing(program, preference);
+  const TargetConfig config = clang_config(target, preference);
+  emit.arms = slice_arms(config);
   Output output{emit_model(program, emit), {}, std::string(name_of(preference))};
-  output.code = inspect(output.model, emit, target, clang_config(target));
+  output.code = inspect(output.model, emit, target, config);
   const bool fits = output.model.table_bytes + output.code.code_bytes <= flash_limit;
   return fits || preference == Preference::size ? output : emit_within(program, emit, target, Preference::size, flash_limit);
 }
@@ -159,7 +162,6 @@ void compile(const Options& options) {
   emit.calls_yield = options.calls_yield;
   emit.initial_bounds = initial_bounds(model);
   if (options.self_test) emit.self_tests = make_self_tests(entries.at(Entry::predict), 2);
-  emit.arms = slice_arms(clang_config(target));
   const Output output = emit_within(program, emit, target, options.prefer, flash_limit);
 
   const Report report = make_report({program, plan, target, output.model.call_names, version, emit.model_file, output.preference,

@@ -288,6 +288,37 @@ TINYTC_INLINE void q_conv2d_block(int words, const std::uint32_t* x, const std::
   }
 }
 
+#if defined(TINYTC_DSP)
+/// `channels` output channels of two pixels: whole blocks of four into place, the rest by
+/// way of a block of its own.
+TINYTC_INLINE void q_conv2d_bytes(int count, int channels, const std::uint32_t* words, const std::uint32_t* w,
+                                  const std::int32_t* bias, const std::int32_t* multiplier, int zero_point,
+                                  std::int8_t* y0, std::int8_t* y1) {
+  const std::uint32_t* end = words + 2 * count;
+  const int skip = q_skip_2x4(count);
+  const int rounding = 256 * zero_point + 128;
+  const int whole = channels / 4 * 4;
+  if (whole > 0) {
+    q_bytes_2x4(QBlockArguments{words, end, skip, w, bias, multiplier, zero_point, y0, y0 + whole,
+                                static_cast<int>(y1 - y0), rounding});
+  }
+  if (whole == channels) return;
+  std::int32_t last_bias[4] = {0, 0, 0, 0};
+  std::int32_t last_multiplier[4] = {0, 0, 0, 0};
+  std::int8_t y[8];
+  for (int c = whole; c < channels; ++c) {
+    last_bias[c - whole] = bias[c];
+    last_multiplier[c - whole] = multiplier[c];
+  }
+  q_bytes_2x4(QBlockArguments{words, end, skip, w + whole / 2 * count, last_bias, last_multiplier, zero_point,
+                              y, y + 4, 4, rounding});
+  for (int c = whole; c < channels; ++c) {
+    y0[c] = y[c - whole];
+    y1[c] = y[4 + c - whole];
+  }
+}
+#endif
+
 /// One group's output channels of two pixels, from channel o on. y1 may be y0 (the second pixel, equal to the
 /// first, then writes the same).
 TINYTC_INLINE void q_conv2d_channels(const QConv2dShape& s, const std::uint32_t* words,
@@ -295,16 +326,13 @@ TINYTC_INLINE void q_conv2d_channels(const QConv2dShape& s, const std::uint32_t*
                                      const QOutput& out, int o, std::int8_t* y0, std::int8_t* y1) {
   const int channels = s.out_c / s.groups;
   const int count = q_conv2d_words(s);
-  int first = 0;
 #if defined(TINYTC_DSP)
-  if (channels >= 4 && count >= 2 && scale.shift == nullptr && out.lo == -128 && out.hi == 127) {
-    q_bytes_2x4(QBlockArguments{words, words + 2 * count, q_skip_2x4(count), w, bias + o,
-                                scale.multiplier + o, out.zero_point, y0 + o, y0 + o + channels / 4 * 4,
-                                static_cast<int>(y1 - y0), 256 * out.zero_point + 128});
-    first = channels / 4 * 4;
+  if (scale.shift == nullptr && out.lo == -128 && out.hi == 127) {
+    q_conv2d_bytes(count, channels, words, w, bias + o, scale.multiplier + o, out.zero_point, y0 + o, y1 + o);
+    return;
   }
 #endif
-  for (; first < channels; first += 4) {
+  for (int first = 0; first < channels; first += 4) {
     q_conv2d_block(count, words, w + first / 2 * count, bias, scale, out, o + first,
                    min_of(4, channels - first), y0, y1);
   }

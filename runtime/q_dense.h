@@ -53,20 +53,45 @@ constexpr int q_dense_lead_x(const QDenseShape& s) {
   return s.rows == 1 ? -s.in : max_of((s.rows - 1) * (s.out - s.in), s.out - s.in);
 }
 
-/// One row of q_dense. words: the widened row.
+#if defined(TINYTC_DSP)
+/// `count` output channels of a row of `words`: whole blocks of eight into place, the rest by way of a block
+/// of its own.
+TINYTC_INLINE void q_dense_bytes(int words, int count, const std::uint32_t* x, const std::uint32_t* w,
+                                 const std::int32_t* bias, const std::int32_t* multiplier, int zero_point,
+                                 std::int8_t* y) {
+  const int skip = q_skip_1x8(words);
+  const int rounding = 256 * zero_point + 128;
+  const int whole = count / 8 * 8;
+  if (whole > 0) {
+    q_bytes_1x8(
+        QBlockArguments{x, x + words, skip, w, bias, multiplier, zero_point, y, y + whole, 0, rounding});
+  }
+  if (whole == count) return;
+  std::int32_t last_bias[8] = {0, 0, 0, 0, 0, 0, 0, 0};
+  std::int32_t last_multiplier[8] = {0, 0, 0, 0, 0, 0, 0, 0};
+  std::int8_t last[8];
+  for (int c = whole; c < count; ++c) {
+    last_bias[c - whole] = bias[c];
+    last_multiplier[c - whole] = multiplier[c];
+  }
+  q_bytes_1x8(QBlockArguments{x, x + words, skip, w + whole / 2 * words, last_bias, last_multiplier,
+                              zero_point, last, last + 8, 0, rounding});
+  for (int c = whole; c < count; ++c) y[c] = last[c - whole];
+}
+#endif
+
+/// One row of q_dense. x: the widened row.
 TINYTC_INLINE void q_dense_row(const QDenseShape& s, const std::uint32_t* x, const std::uint32_t* w,
                                const std::int32_t* bias, const QScale& scale, const QOutput& out,
                                std::int8_t* y) {
   const int words = q_run_words(s.in);
-  int o = 0;
 #if defined(TINYTC_DSP)
-  if (s.out >= 8 && scale.shift == nullptr && out.lo == -128 && out.hi == 127) {
-    q_bytes_1x8(QBlockArguments{x, x + words, q_skip_1x8(words), w, bias, scale.multiplier, out.zero_point, y,
-                                y + s.out / 8 * 8, 0, 256 * out.zero_point + 128});
-    o = s.out / 8 * 8;
+  if (scale.shift == nullptr && out.lo == -128 && out.hi == 127) {
+    q_dense_bytes(words, s.out, x, w, bias, scale.multiplier, out.zero_point, y);
+    return;
   }
 #endif
-  for (; o < s.out; o += 8) {
+  for (int o = 0; o < s.out; o += 8) {
     const int width = min_of(8, s.out - o);
     std::int32_t start[8] = {0, 0, 0, 0, 0, 0, 0, 0};
     std::int32_t sum[8];

@@ -69,6 +69,18 @@
   "smlad lr, r2, r3, lr\n"
 #define TINYTC_Q_FOUR(STEPS) STEPS STEPS STEPS STEPS
 #define TINYTC_Q_EIGHT(STEP) STEP STEP STEP STEP STEP STEP STEP STEP
+// Steps of a turn: of the loop in which most of a network's time is spent, and of the others.
+#if defined(TINYTC_SMALL)
+#define TINYTC_Q_LONG 8
+#define TINYTC_Q_LONG_TURN(STEP) TINYTC_Q_EIGHT(STEP)
+#define TINYTC_Q_SHORT 4
+#define TINYTC_Q_SHORT_TURN(STEP) TINYTC_Q_FOUR(STEP)
+#else
+#define TINYTC_Q_LONG 32
+#define TINYTC_Q_LONG_TURN(STEP) TINYTC_Q_FOUR(TINYTC_Q_EIGHT(STEP))
+#define TINYTC_Q_SHORT 8
+#define TINYTC_Q_SHORT_TURN(STEP) TINYTC_Q_EIGHT(STEP)
+#endif
 // Runs a step for every word. [sp, #4]: end of x, [sp, #8]: bytes of code to leave out at first.
 #define TINYTC_Q_LOOP(STEPS) \
   "ldr r2, [sp, #8]\n"       \
@@ -189,14 +201,18 @@ struct QBlockArguments {
 };
 
 #if defined(TINYTC_DSP)
-/// Bytes of code that the first turn of a loop of `steps` steps leaves out.
+/// Bytes of code that the first turn of a loop of `steps` steps leaves out; all of them for 0 words.
 TINYTC_INLINE constexpr int q_skip(int words, int steps, int step_bytes) {
-  return (steps - words % steps) % steps * step_bytes;
+  return words == 0 ? steps * step_bytes : (steps - words % steps) % steps * step_bytes;
 }
-TINYTC_INLINE constexpr int q_skip_2x4(int words) { return q_skip(words - 1, 32, TINYTC_Q_STEP_2X4_BYTES); }
-TINYTC_INLINE constexpr int q_skip_1x8(int words) { return q_skip(words, 8, TINYTC_Q_STEP_1X8_BYTES); }
+TINYTC_INLINE constexpr int q_skip_2x4(int words) {
+  return q_skip(words - 1, TINYTC_Q_LONG, TINYTC_Q_STEP_2X4_BYTES);
+}
+TINYTC_INLINE constexpr int q_skip_1x8(int words) {
+  return q_skip(words, TINYTC_Q_SHORT, TINYTC_Q_STEP_1X8_BYTES);
+}
 
-/// Two pixels, blocks of four channels while y is not y_end: bias + sum over words (at least 2), requantized
+/// Two pixels, blocks of four channels while y is not y_end: bias + sum over words (at least 1), requantized
 /// with one multiply, clamped to int8. The first word's step starts the sums from the biases.
 TINYTC_NOINLINE inline void q_bytes_2x4(const QBlockArguments& arguments) {
   register const QBlockArguments* at asm("r0") = &arguments;
@@ -219,7 +235,7 @@ TINYTC_NOINLINE inline void q_bytes_2x4(const QBlockArguments& arguments) {
       "smlad r11, r3, r4, r7\n"
       "smlad r7, r2, r4, r7\n"
       "smlad lr, r3, r5, r9\n"
-      "smlad r9, r2, r5, r9\n" TINYTC_Q_LOOP(TINYTC_Q_FOUR(TINYTC_Q_EIGHT(TINYTC_Q_STEP_2X4)))
+      "smlad r9, r2, r5, r9\n" TINYTC_Q_LOOP(TINYTC_Q_LONG_TURN(TINYTC_Q_STEP_2X4))
       TINYTC_Q_LOAD_SCALES TINYTC_Q_FINISH_PAIR("r7", "r6", "r3", "r4")
       TINYTC_Q_FINISH_PAIR("r11", "r10", "r3", "r4")
       "ldm r2!, {r3, r4}\n"
@@ -253,7 +269,7 @@ TINYTC_NOINLINE inline void q_bytes_1x8(const QBlockArguments& arguments) {
       "ldr r2, [sp, #16]\n"
       "ldr r0, [sp]\n"
       "ldm r2!, {r3, r4, r5, r6, r7, r8, r9, r10}\n"
-      "str r2, [sp, #16]\n" TINYTC_Q_START_1X8 TINYTC_Q_LOOP(TINYTC_Q_EIGHT(TINYTC_Q_STEP_1X8))
+      "str r2, [sp, #16]\n" TINYTC_Q_START_1X8 TINYTC_Q_LOOP(TINYTC_Q_SHORT_TURN(TINYTC_Q_STEP_1X8))
       TINYTC_Q_LOAD_SCALES TINYTC_Q_FINISH_PAIR("r7", "r6", "r3", "r4")
       "ldm r2!, {r3, r4}\n" TINYTC_Q_FINISH_PAIR("r9", "r8", "r3", "r4")
       "ldm r2!, {r3, r4}\n" TINYTC_Q_FINISH_PAIR("r11", "r10", "r3", "r4")
@@ -281,8 +297,17 @@ TINYTC_NOINLINE inline void q_bytes_1x8(const QBlockArguments& arguments) {
 /// q_block_2x4 in assembly.
 TINYTC_NOINLINE inline void q_sums_2x4(int words, const std::uint32_t* x, const std::uint32_t* w,
                                        const std::int32_t* bias, std::int32_t* sum) {
-  const QBlockArguments arguments{
-      x, x + 2 * words, q_skip(words, 8, TINYTC_Q_STEP_2X4_BYTES), w, bias, sum, 0, nullptr, nullptr, 0, 0};
+  const QBlockArguments arguments{x,
+                                  x + 2 * words,
+                                  q_skip(words, TINYTC_Q_SHORT, TINYTC_Q_STEP_2X4_BYTES),
+                                  w,
+                                  bias,
+                                  sum,
+                                  0,
+                                  nullptr,
+                                  nullptr,
+                                  0,
+                                  0};
   register const QBlockArguments* at asm("r0") = &arguments;
   asm volatile(TINYTC_Q_ENTER
                "ldr r5, [r0, #16]\n"
@@ -294,7 +319,7 @@ TINYTC_NOINLINE inline void q_sums_2x4(int words, const std::uint32_t* x, const 
                "mov r10, r6\n"
                "mov r11, r7\n"
                "mov r12, r8\n"
-               "mov lr, r9\n" TINYTC_Q_LOOP(TINYTC_Q_EIGHT(TINYTC_Q_STEP_2X4)) TINYTC_Q_STORE_SUMS
+               "mov lr, r9\n" TINYTC_Q_LOOP(TINYTC_Q_SHORT_TURN(TINYTC_Q_STEP_2X4)) TINYTC_Q_STORE_SUMS
                "pop {r0, r1, r2, r7}\n"
                : "+r"(at)
                :
@@ -311,7 +336,7 @@ TINYTC_NOINLINE inline void q_sums_1x8(int words, const std::uint32_t* x, const 
                "ldr r1, [r0, #12]\n"
                "ldr r0, [r0]\n"
                "ldm r2, {r3, r4, r5, r6, r7, r8, r9, r10}\n" TINYTC_Q_START_1X8 TINYTC_Q_LOOP(
-                   TINYTC_Q_EIGHT(TINYTC_Q_STEP_1X8)) TINYTC_Q_STORE_SUMS "pop {r0, r1, r2, r7}\n"
+                   TINYTC_Q_SHORT_TURN(TINYTC_Q_STEP_1X8)) TINYTC_Q_STORE_SUMS "pop {r0, r1, r2, r7}\n"
                : "+r"(at)
                :
                : TINYTC_Q_CLOBBERS);

@@ -33,6 +33,7 @@ HOST_BUILDS = [
 BOARD_BUILDS = [
     ("nrf52840", ["-std=gnu++14", "-O2"]),
     ("nrf52840", ["-O3", "-flto", "-ffp-contract=fast"]),
+    ("nrf52840", ["-Os", "-DTINYTC_SMALL=1"]),  # as emitted with --prefer size
     ("stm32h747", ["-O2"]),  # double-precision unit
     ("corstone-300", ["-O3"]),  # Helium
     ("rp2040", ["-std=gnu++20", "-Os"]),  # no floating-point unit
