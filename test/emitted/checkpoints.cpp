@@ -2,6 +2,7 @@
 //   checkpoints save FILE      trains, writes the checkpoint and the outputs' bits
 //   checkpoints load FILE      the same model for another target: must load, and predict the same bits
 //   checkpoints refuse FILE    another model: must refuse and stay as it was
+//   checkpoints golden FILE    as `save` wrote it with an earlier tinytc: the same training gives the same bytes, loads, goes on from there
 //   checkpoints abuse          everything that can happen to the bytes
 #include <cstdio>
 #include <cstring>
@@ -23,9 +24,9 @@ void expect(bool good, const char* what, std::size_t at = 0) {
   ++failures;
 }
 
-void train(int steps) {
+void train(int steps, int first = 0) {
   float input[inputs];
-  for (int i = 0; i < steps; ++i) {
+  for (int i = first; i < first + steps; ++i) {
     driver::Numbers(static_cast<std::uint32_t>(i)).fill(input, inputs);
     driver::train_step(model, input, driver::Target(static_cast<std::uint32_t>(i)), 0.01F);
   }
@@ -51,16 +52,26 @@ void expect_refused(const std::uint8_t* data, std::size_t size, const char* what
   expect(save() == before, "a refused checkpoint changes nothing", at);
 }
 
-void abuse_bytes(const std::vector<std::uint8_t>& good) {
-  for (std::size_t size = 0; size < bytes; ++size) {
+/// Cuts it short at every `stride`th length.
+void cut_bytes(const std::vector<std::uint8_t>& good, std::size_t stride) {
+  for (std::size_t size = 0; size < bytes; size += stride) {
     const std::vector<std::uint8_t> cut(good.begin(), good.begin() + static_cast<std::ptrdiff_t>(size));
     expect_refused(cut.data(), size, "cut short", size, size == 0 ? Status::ok : Status::truncated);
   }
-  for (std::size_t bit = 0; bit < 8 * bytes; ++bit) {
+}
+
+/// Flips every `stride`th bit, one at a time.
+void flip_bits(const std::vector<std::uint8_t>& good, std::size_t stride) {
+  for (std::size_t bit = 0; bit < 8 * bytes; bit += stride) {
     std::vector<std::uint8_t> flipped = good;
     flipped[bit / 8] = static_cast<std::uint8_t>(flipped[bit / 8] ^ (1U << (bit % 8)));
     expect_refused(flipped.data(), bytes, "bit flipped", bit);
   }
+}
+
+void abuse_bytes(const std::vector<std::uint8_t>& good) {
+  cut_bytes(good, 1);
+  flip_bits(good, 1);
   std::vector<std::uint8_t> changed = good;
   changed[0] = 'X';
   expect_refused(changed.data(), bytes, "magic", 0, Status::bad_magic);
@@ -111,6 +122,23 @@ void print_outputs() {
   for (float value : predict()) std::printf("%a\n", static_cast<double>(value));
 }
 
+/// What an earlier tinytc stored after the same four steps.
+void golden(const std::vector<std::uint8_t>& stored) {
+  train(4);
+  expect(save() == stored, "the same training gives the stored bytes");
+  train(2, 4);
+  const std::vector<std::uint8_t> later = save();
+  model.reset();
+  train(1);  // something else, which a damaged checkpoint must not change
+  cut_bytes(stored, 31);  // `abuse` tries all; 61 bits: every position of a bit
+  flip_bits(stored, 61);
+  expect(model.load(stored.data(), stored.size()) == Status::ok && save() == stored, "the stored checkpoint loads");
+  train(2, 4);
+  expect(save() == later, "training goes on from it as if it had never stopped");
+  expect(model.load(stored.data(), stored.size()) == Status::ok, "the stored checkpoint loads again");
+  print_outputs();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -127,6 +155,8 @@ int main(int argc, char** argv) {
     if (std::strcmp(mode, "load") == 0) {
       expect(model.load(data.data(), data.size()) == Status::ok, "a checkpoint of the same model for another target");
       print_outputs();
+    } else if (std::strcmp(mode, "golden") == 0) {
+      golden(data);
     } else {
       expect_refused(data.data(), data.size(), "a checkpoint of another model", 0, Status::wrong_model);
     }
