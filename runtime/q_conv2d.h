@@ -3,7 +3,7 @@
 // Activations are channels-last [batch][height][width][channels]. Output pixels are taken two at a time, in
 // row-major order over the whole batch: their patches are widened into scratch once and meet all output
 // channels, four at a time. The input's zero point is folded into the bias by the compiler; padding reads as
-// the zero point.
+// the zero point. Where the patches of a row's pairs lie inside the image, assembly gathers them itself.
 //
 // q_conv2d takes weights that q_conv2d_pack has paired. q_conv2d_plain takes ONNX order and any weights
 // (trained tensors; -128).
@@ -299,8 +299,8 @@ TINYTC_INLINE void q_conv2d_bytes(int count, int channels, const std::uint32_t* 
   const int rounding = 256 * zero_point + 128;
   const int whole = channels / 4 * 4;
   if (whole > 0) {
-    q_bytes_2x4(QBlockArguments{words, end, skip, w, bias, multiplier, zero_point, y0, y0 + whole,
-                                static_cast<int>(y1 - y0), rounding});
+    q_bytes_2x4(q_widened_pair({words, end, skip, w, bias, multiplier, zero_point, y0, y0 + whole,
+                                static_cast<int>(y1 - y0), rounding}));
   }
   if (whole == channels) return;
   std::int32_t last_bias[4] = {0, 0, 0, 0};
@@ -310,8 +310,8 @@ TINYTC_INLINE void q_conv2d_bytes(int count, int channels, const std::uint32_t* 
     last_bias[c - whole] = bias[c];
     last_multiplier[c - whole] = multiplier[c];
   }
-  q_bytes_2x4(QBlockArguments{words, end, skip, w + whole / 2 * count, last_bias, last_multiplier, zero_point,
-                              y, y + 4, 4, rounding});
+  q_bytes_2x4(q_widened_pair({words, end, skip, w + whole / 2 * count, last_bias, last_multiplier, zero_point,
+                              y, y + 4, 4, rounding}));
   for (int c = whole; c < channels; ++c) {
     y0[c] = y[c - whole];
     y1[c] = y[4 + c - whole];
@@ -338,6 +338,80 @@ TINYTC_INLINE void q_conv2d_channels(const QConv2dShape& s, const std::uint32_t*
   }
 }
 
+/// Whether an output pixel reads the input pixel at its own place and nothing else, in words of four
+/// elements.
+TINYTC_INLINE constexpr bool q_conv2d_is_pointwise(const QConv2dShape& s) {
+  return s.kernel_h == 1 && s.kernel_w == 1 && s.stride_h == 1 && s.stride_w == 1 && s.pad_top == 0 &&
+         s.pad_left == 0 && s.groups == 1 && s.in_h == s.out_h && s.in_w == s.out_w && s.in_c % 4 == 0 &&
+         s.out_c % 4 == 0;
+}
+
+/// Whether the assembly takes the pairs of an output row whose patches lie inside the image. Not in small
+/// code: the pairs at the edges need the other way too.
+TINYTC_INLINE constexpr bool q_conv2d_has_rows(const QConv2dShape& s) {
+#if defined(TINYTC_SMALL)
+  const bool wanted = false;
+#else
+  const bool wanted = true;
+#endif
+  return wanted && s.kernel_h * s.kernel_w > 1 && s.groups == 1 && s.dilation_w == 1 && s.out_c % 4 == 0 &&
+         s.out_w % 2 == 0 && s.kernel_w * s.in_c >= 4 && s.kernel_w * s.in_c % 4 <= 1;
+}
+
+/// Pixels of a row that pairs do not cross.
+TINYTC_INLINE constexpr int q_conv2d_row_pixels(const QConv2dShape& s) {
+  return q_conv2d_has_rows(s) ? s.out_w : s.batch * s.out_h * s.out_w;
+}
+
+/// The pixels of row `row` (of q_conv2d_row_pixels) that one call of q_conv2d_pairs takes: whole pairs.
+TINYTC_INLINE Range q_conv2d_inner(const QConv2dShape& s, int row) {
+  if (q_conv2d_is_pointwise(s)) return Range{0, s.batch * s.out_h * s.out_w / 2 * 2};
+  const int y = row % s.out_h * s.stride_h - s.pad_top;
+  const int room = s.in_w + s.pad_left - s.kernel_w;
+  const bool inside = y >= 0 && y + (s.kernel_h - 1) * s.dilation_h < s.in_h && room >= 0;
+  if (!q_conv2d_has_rows(s) || !inside) return Range{0, 0};
+  const int first = (s.pad_left + s.stride_w - 1) / s.stride_w;
+  const int last = min_of(s.out_w, room / s.stride_w + 1);
+  return first < last ? Range{(first + 1) / 2 * 2, max_of(first + 1, last) / 2 * 2} : Range{0, 0};
+}
+
+#if defined(TINYTC_DSP)
+/// Pixels whose patches lie inside the image, in pairs that follow one another from `pixel` on.
+TINYTC_INLINE void q_conv2d_pairs(const QConv2dShape& s, const std::int8_t* x, const std::uint32_t* w,
+                                  const std::int32_t* bias, const QScale& scale, const QOutput& out,
+                                  int pixel, int pairs, std::int8_t* y, std::uint32_t* scratch) {
+  const QPatchPlace at = q_conv2d_place(s, pixel);
+  const int count = q_conv2d_words(s);
+  const int elements = s.kernel_w * s.in_c;
+  std::int8_t* to = y + pixel * s.out_c;
+  q_bytes_2x4(QPairArguments{{scratch, scratch + 2 * count, q_skip_2x4(count), w, bias, scale.multiplier,
+                              out.zero_point, to, to + s.out_c, s.out_c, 256 * out.zero_point + 128},
+                             x + at.image + (at.y * s.in_w + at.x) * s.in_c,
+                             pairs,
+                             s.stride_w * s.in_c,
+                             elements / 4,
+                             s.dilation_h * s.in_w * s.in_c - elements / 4 * 4,
+                             s.kernel_h * s.kernel_w > 1 ? s.kernel_h : 0,
+                             elements % 4});
+}
+#endif
+
+/// A pair of pixels, wherever their patches lie. next: pixel + 1, or pixel.
+TINYTC_INLINE void q_conv2d_pair(const QConv2dShape& s, const std::int8_t* x, const std::uint32_t* w,
+                                 const std::int32_t* bias, const QScale& scale, const QOutput& out, int pixel,
+                                 int next, std::int8_t* y, std::uint32_t* scratch) {
+  const int in_c = s.in_c / s.groups;
+  const int out_c = s.out_c / s.groups;
+  const int group_words = q_conv2d_blocks(s) * q_conv2d_words(s) * 2;
+  const QPatchPlace a = q_conv2d_place(s, pixel);
+  const QPatchPlace b = q_conv2d_place(s, next);
+  for (int g = 0; g < s.groups; ++g) {
+    q_conv2d_gather(s, x + g * in_c, a, b, scratch);
+    q_conv2d_channels(s, scratch, w + g * group_words, bias, scale, out, g * out_c, y + pixel * s.out_c,
+                      y + next * s.out_c);
+  }
+}
+
 /// y = clamp(zero point + round(scale * (bias + conv(x, w)))). x: [batch][in_h][in_w][in_c]; w: paired by
 /// q_conv2d_pack; bias: [out_c], with -x_zero_point * (sum of the channel's weights) folded in; y:
 /// [batch][out_h][out_w][out_c], may overlap x from q_conv2d_lead_x on; scratch: q_conv2d_scratch words.
@@ -345,17 +419,24 @@ TINYTC_INLINE void q_conv2d(const QConv2dShape& s, const std::int8_t* x, const s
                             const std::int32_t* bias, const QScale& scale, const QOutput& out, std::int8_t* y,
                             std::uint32_t* scratch) {
   const int pixels = s.batch * s.out_h * s.out_w;
-  const int in_c = s.in_c / s.groups;
-  const int out_c = s.out_c / s.groups;
-  const int group_words = q_conv2d_blocks(s) * q_conv2d_words(s) * 2;
-  for (int pixel = 0; pixel < pixels; pixel += 2) {
-    const int next = min_of(pixel + 1, pixels - 1);
-    const QPatchPlace a = q_conv2d_place(s, pixel);
-    const QPatchPlace b = q_conv2d_place(s, next);
-    for (int g = 0; g < s.groups; ++g) {
-      q_conv2d_gather(s, x + g * in_c, a, b, scratch);
-      q_conv2d_channels(s, scratch, w + g * group_words, bias, scale, out, g * out_c, y + pixel * s.out_c,
-                        y + next * s.out_c);
+  const int width = q_conv2d_row_pixels(s);
+  for (int row = 0; row < pixels / width; ++row) {
+    Range inner{0, 0};
+#if defined(TINYTC_DSP)
+    if (scale.shift == nullptr && out.lo == -128 && out.hi == 127) inner = q_conv2d_inner(s, row);
+#endif
+    for (int side = 0; side < 2; ++side) {
+      const int end = side == 0 ? inner.first : width;
+      for (int column = side == 0 ? 0 : inner.last; column < end; column += 2) {
+        const int pixel = row * width + column;
+        q_conv2d_pair(s, x, w, bias, scale, out, pixel, min_of(pixel + 1, pixels - 1), y, scratch);
+      }
+#if defined(TINYTC_DSP)
+      const int pairs = side == 0 ? (inner.last - inner.first) / 2 : 0;
+      if (pairs > 0) {
+        q_conv2d_pairs(s, x, w, bias, scale, out, row * width + inner.first, pairs, y, scratch);
+      }
+#endif
     }
   }
 }

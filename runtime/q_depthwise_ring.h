@@ -9,6 +9,7 @@
 #define TINYTC_RUNTIME_Q_DEPTHWISE_RING_H
 
 #include "runtime/q_base.h"
+#include "runtime/q_depthwise_pairs.h"
 #include "runtime/q_depthwise_shape.h"
 
 namespace tinytc {
@@ -47,27 +48,6 @@ constexpr int q_depthwise_ring_lead(const QDepthwiseConv2dShape& s) {
     }
   }
   return lead;
-}
-
-/// Four channels of one word row. low, high: the two rows at the image's first column, `*_step` elements
-/// apart from column to column (0: a row of padding).
-TINYTC_INLINE void q_depthwise_pairs(const std::int8_t* low, int low_step, const std::int8_t* high,
-                                     int high_step, int columns, int width, std::uint32_t* words) {
-  std::uint32_t* words1 = words + width;
-  std::uint32_t* words2 = words1 + width;
-  std::uint32_t* words3 = words2 + width;
-  for (int k = 0; k < columns; ++k) {
-    const std::uint32_t a = q_load(low);
-    const std::uint32_t b = q_load(high);
-    low += low_step;
-    high += high_step;
-    const std::uint32_t first = q_low_halves(a, b);
-    const std::uint32_t second = q_high_halves(a, b);
-    words[k] = q_even_bytes(first);
-    words1[k] = q_odd_bytes(first);
-    words2[k] = q_even_bytes(second);
-    words3[k] = q_odd_bytes(second);
-  }
 }
 
 /// Word row t of all channels of an image. words: [channels][width].

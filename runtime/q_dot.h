@@ -17,6 +17,7 @@
 #if defined(TINYTC_WIDE_LOADS)
 #define TINYTC_Q_LOAD_2(FIRST, SECOND, FROM) "ldrd " FIRST ", " SECOND ", [" FROM "], #8\n"
 #define TINYTC_Q_LOAD_4(A, B, C, D, FROM) "ldm " FROM "!, {" A ", " B ", " C ", " D "}\n"
+#define TINYTC_Q_STORE_4(A, B, C, D, TO) "stm " TO "!, {" A ", " B ", " C ", " D "}\n"
 #define TINYTC_Q_STEP_2X4_BYTES 48
 #define TINYTC_Q_STEP_1X8_BYTES 60
 #else
@@ -25,6 +26,14 @@
   "], #4\n"                                  \
   "ldr " SECOND ", [" FROM "], #4\n"
 #define TINYTC_Q_LOAD_4(A, B, C, D, FROM) TINYTC_Q_LOAD_2(A, B, FROM) TINYTC_Q_LOAD_2(C, D, FROM)
+#define TINYTC_Q_STORE_4(A, B, C, D, TO) \
+  "str " A ", [" TO                      \
+  "], #4\n"                              \
+  "str " B ", [" TO                      \
+  "], #4\n"                              \
+  "str " C ", [" TO                      \
+  "], #4\n"                              \
+  "str " D ", [" TO "], #4\n"
 #define TINYTC_Q_STEP_2X4_BYTES 56
 #define TINYTC_Q_STEP_1X8_BYTES 68
 #endif
@@ -121,13 +130,52 @@
   "ldr r1, [r0, #4]\n" \
   "ldr r2, [r0, #8]\n" \
   "push {r0, r1, r2, r7}\n"
-// Copies the arguments to the stack, and r7 behind them; r1: weights.
-#define TINYTC_Q_FRAME                                        \
-  "sub sp, sp, #48\n"                                         \
+// Copies the first eleven arguments to the stack, and r7 behind them; r1: weights.
+#define TINYTC_Q_FRAME(BYTES)                                 \
+  "sub sp, sp, #" BYTES                                       \
+  "\n"                                                        \
   "ldm r0, {r1, r2, r3, r4, r5, r6, r8, r9, r10, r11, r12}\n" \
   "stm sp, {r1, r2, r3, r4, r5, r6, r8, r9, r10, r11, r12}\n" \
   "str r7, [sp, #44]\n"                                       \
   "mov r1, r4\n"
+// Widens the next pixels' inputs, eight elements of each a turn; a turn of four enters in the middle.
+#define TINYTC_Q_WIDEN_FOUR \
+  "ldr r8, [r0], #4\n"      \
+  "ldr r9, [r2], #4\n"      \
+  "sxtb16 r5, r8\n"         \
+  "sxtb16 r6, r9\n"         \
+  "sxtb16 r8, r8, ror #8\n" \
+  "sxtb16 r9, r9, ror #8\n" TINYTC_Q_STORE_4("r5", "r6", "r8", "r9", "r3")
+#define TINYTC_Q_WIDEN_PAIR                             \
+  "ldr r4, [sp, #48]\n"                                 \
+  "ldr r0, [sp, #52]\n"                                 \
+  "ldr r3, [sp]\n"                                      \
+  "ldr r2, [r4, #52]\n"                                 \
+  "ldr r11, [r4, #56]\n"                                \
+  "ldr r10, [r4, #60]\n"                                \
+  "ldr r7, [r4, #64]\n"                                 \
+  "ldr r4, [r4, #68]\n"                                 \
+  "add r5, r0, r2, lsl #1\n"                            \
+  "add r2, r2, r0\n"                                    \
+  "str r5, [sp, #52]\n"                                 \
+  "5:\n"                                                \
+  "lsrs lr, r11, #1\n"                                  \
+  "bcs 7f\n"                                            \
+  "sub lr, lr, #1\n"                                    \
+  "6:\n" TINYTC_Q_WIDEN_FOUR "7:\n" TINYTC_Q_WIDEN_FOUR \
+  "subs lr, lr, #1\n"                                   \
+  "bpl 6b\n"                                            \
+  "cbz r7, 2f\n"                                        \
+  "cbz r4, 8f\n"                                        \
+  "ldrsb r5, [r0]\n"                                    \
+  "ldrsb r6, [r2]\n"                                    \
+  "str r5, [r3], #4\n"                                  \
+  "str r6, [r3], #4\n"                                  \
+  "8:\n"                                                \
+  "add r0, r0, r10\n"                                   \
+  "add r2, r2, r10\n"                                   \
+  "subs r7, r7, #1\n"                                   \
+  "bne 5b\n"
 // r2: y, r3: from the first pixel to the second, r4: y's end.
 // r2: multipliers behind the first two, in r3 and r4; r5: zero point; r0: its share of the second channel.
 #if defined(TINYTC_WIDE_LOADS)
@@ -200,6 +248,23 @@ struct QBlockArguments {
   int rounding;  ///< 256 zero_point + 128
 };
 
+/// Arguments for pairs of pixels. Distances in elements.
+struct QPairArguments {
+  QBlockArguments block;      ///< of the first pair
+  const std::int8_t* source;  ///< the first pixel's inputs; null: x holds the only pair's, widened
+  int pairs;
+  int apart;  ///< from a pixel's inputs to the next pixel's
+  int fours;  ///< elements of a run / 4
+  int gap;    ///< from the last four of a run to the next run
+  int runs;   ///< or 0: one run without a rest
+  int rest;   ///< elements behind the last four: 0 or 1
+};
+
+/// One pair, widened already.
+TINYTC_INLINE QPairArguments q_widened_pair(const QBlockArguments& block) {
+  return QPairArguments{block, nullptr, 1, 0, 0, 0, 0, 0};
+}
+
 #if defined(TINYTC_DSP)
 /// Bytes of code that the first turn of a loop of `steps` steps leaves out; all of them for 0 words.
 TINYTC_INLINE constexpr int q_skip(int words, int steps, int step_bytes) {
@@ -212,11 +277,20 @@ TINYTC_INLINE constexpr int q_skip_1x8(int words) {
   return q_skip(words, TINYTC_Q_SHORT, TINYTC_Q_STEP_1X8_BYTES);
 }
 
-/// Two pixels, blocks of four channels while y is not y_end: bias + sum over words (at least 1), requantized
-/// with one multiply, clamped to int8. The first word's step starts the sums from the biases.
-TINYTC_NOINLINE inline void q_bytes_2x4(const QBlockArguments& arguments) {
-  register const QBlockArguments* at asm("r0") = &arguments;
-  asm volatile(TINYTC_Q_FRAME
+/// Pairs of pixels, blocks of four channels while y is not y_end: bias + sum over words (at least 1),
+/// requantized with one multiply, clamped to int8. The first word's step starts the sums from the biases.
+/// With a source each pair's patches are widened into x first, and its outputs follow the last pair's.
+TINYTC_NOINLINE inline void q_bytes_2x4(const QPairArguments& arguments) {
+  register const QPairArguments* at asm("r0") = &arguments;
+  asm volatile(TINYTC_Q_FRAME("64")
+      "ldr r2, [r0, #44]\n"
+      "ldr r3, [r0, #48]\n"
+      "str r0, [sp, #48]\n"
+      "cmp r2, #0\n"
+      "str r2, [sp, #52]\n"
+      "str r3, [sp, #56]\n"
+      "beq 2f\n"
+      "4:\n" TINYTC_Q_WIDEN_PAIR
       "2:\n"
       "ldr lr, [sp, #16]\n"
       "ldr r0, [sp]\n"
@@ -242,20 +316,36 @@ TINYTC_NOINLINE inline void q_bytes_2x4(const QBlockArguments& arguments) {
       "str r2, [sp, #20]\n" TINYTC_Q_FINISH_PAIR("r9", "r8", "r3", "r4")
       TINYTC_Q_FINISH_PAIR("lr", "r12", "r3", "r4")
       TINYTC_Q_LOAD_OUTPUTS
-      "add r3, r3, r2\n"
+      "strb r11, [r2, r3]\n"
       "strb r7, [r2], #1\n"
+      "strb r10, [r2, r3]\n"
       "strb r6, [r2], #1\n"
+      "strb lr, [r2, r3]\n"
       "strb r9, [r2], #1\n"
+      "strb r12, [r2, r3]\n"
       "strb r8, [r2], #1\n"
-      "strb r11, [r3], #1\n"
-      "strb r10, [r3], #1\n"
-      "strb lr, [r3], #1\n"
-      "strb r12, [r3], #1\n"
       "str r2, [sp, #28]\n"
       "cmp r2, r4\n"
       "bne 2b\n"
+      "ldr r3, [sp, #56]\n"
+      "ldr r5, [sp, #36]\n"
+      "ldr r0, [sp, #48]\n"
+      "subs r3, r3, #1\n"
+      "beq 3f\n"
+      "ldr r1, [r0, #12]\n"
+      "ldr r6, [r0, #16]\n"
+      "ldr r8, [r0, #20]\n"
+      "add r4, r4, r5\n"
+      "str r3, [sp, #56]\n"
+      "str r4, [sp, #28]\n"
+      "add r4, r4, r5\n"
+      "str r6, [sp, #16]\n"
+      "str r8, [sp, #20]\n"
+      "str r4, [sp, #32]\n"
+      "b 4b\n"
+      "3:\n"
       "ldr r7, [sp, #44]\n"
-      "add sp, sp, #48\n"
+      "add sp, sp, #64\n"
       : "+r"(at)
       :
       : TINYTC_Q_CLOBBERS);
@@ -264,7 +354,7 @@ TINYTC_NOINLINE inline void q_bytes_2x4(const QBlockArguments& arguments) {
 /// One row, blocks of eight channels while y is not y_end; as q_bytes_2x4.
 TINYTC_NOINLINE inline void q_bytes_1x8(const QBlockArguments& arguments) {
   register const QBlockArguments* at asm("r0") = &arguments;
-  asm volatile(TINYTC_Q_FRAME
+  asm volatile(TINYTC_Q_FRAME("48")
       "2:\n"
       "ldr r2, [sp, #16]\n"
       "ldr r0, [sp]\n"

@@ -78,12 +78,31 @@ bool geometry(Shape& s) {
   return vertical >= 0 && horizontal >= 0;
 }
 
+/// Channels in words, and one input pixel to an output pixel or an even width: what one call of the assembly
+/// takes whole rows of.
+void row_geometry(QConv2dShape& s) {
+  s.groups = 1;
+  s.out_c = 4 * integer(1, 4);
+  if (integer(0, 1) == 0) {
+    s.kernel_h = s.kernel_w = s.stride_h = s.stride_w = 1;
+    s.pad_top = s.pad_left = 0;
+    s.out_h = s.in_h;
+    s.out_w = s.in_w;
+    s.in_c = 4 * integer(1, 5);
+  } else {
+    s.dilation_w = 1;
+    s.out_w = (s.out_w + 1) / 2 * 2;
+    s.in_c = s.kernel_w == 3 ? 3 : integer(1, 8);
+  }
+}
+
 TINYTC_NOINLINE void convolution(const QScale& scale, const QOutput& out) {
   QConv2dShape s{};
   if (!geometry(s)) return;
   s.groups = integer(0, 3) == 0 ? 2 : 1;
   s.in_c = s.groups * integer(1, 10);
   s.out_c = s.groups * integer(1, 10);
+  if (integer(0, 1) == 0) row_geometry(s);
   if (q_conv2d_packed_words(s) > size / 2 || q_conv2d_scratch(s) > size / 2) return;
   q_conv2d(s, x, w, bias, scale, out, y, scratch);
   hash(s.batch * s.out_h * s.out_w * s.out_c);
