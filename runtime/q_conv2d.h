@@ -5,8 +5,7 @@
 // channels, four at a time. The input's zero point is folded into the bias by the compiler; padding reads as
 // the zero point. Where the patches of a row's pairs lie inside the image, assembly gathers them itself.
 //
-// q_conv2d takes weights that q_conv2d_pack has paired. q_conv2d_plain takes ONNX order and any weights
-// (trained tensors; -128).
+// q_conv2d takes weights that q_conv2d_pack has paired; q_conv2d_plain.h takes ONNX order and any weights.
 #ifndef TINYTC_RUNTIME_Q_CONV2D_H
 #define TINYTC_RUNTIME_Q_CONV2D_H
 
@@ -69,7 +68,6 @@ TINYTC_INLINE constexpr int q_conv2d_taps(const QConv2dShape& s) {
 constexpr long long q_conv2d_macs(const QConv2dShape& s) {
   return static_cast<long long>(s.batch) * s.out_h * s.out_w * s.out_c * q_conv2d_taps(s);
 }
-constexpr long long q_conv2d_plain_macs(const QConv2dShape& s) { return q_conv2d_macs(s); }
 
 /// How a patch is cut: `runs` of `elements` neighbouring input elements each.
 struct QRuns {
@@ -437,57 +435,6 @@ TINYTC_INLINE void q_conv2d(const QConv2dShape& s, const std::int8_t* x, const s
         q_conv2d_pairs(s, x, w, bias, scale, out, row * width + inner.first, pairs, y, scratch);
       }
 #endif
-    }
-  }
-}
-
-/// Smallest distance at which y of q_conv2d_plain may run over x: every output channel reads the pixel's
-/// window again.
-constexpr int q_conv2d_plain_lead_x(const QConv2dShape& s) {
-  int lead = -s.batch * s.in_h * s.in_w * s.in_c;
-  const int group_out = s.out_c / s.groups;
-  for (int pixel = 0; pixel < s.batch * s.out_h * s.out_w; ++pixel) {
-    const int first = q_conv2d_first_read(s, pixel);
-    for (int o = 0; o < s.out_c && first >= 0; ++o) {
-      const int written = pixel * s.out_c + o;
-      const int read = first * s.in_c + o / group_out * (s.in_c / s.groups);
-      lead = written > 0 ? max_of(lead, written - read) : lead;
-    }
-  }
-  return lead;
-}
-
-/// bias + the products of one output element. x: the image at the group's first channel; w: the output
-/// channel's weights in ONNX order.
-TINYTC_INLINE std::int32_t q_conv2d_plain_sum(const QConv2dShape& s, const std::int8_t* x, int iy, int ix,
-                                              const std::int8_t* w, std::int32_t bias) {
-  const int channels = s.in_c / s.groups;
-  const int plane = s.kernel_h * s.kernel_w;
-  int sum = static_cast<int>(bias);
-  for (int tap = 0; tap < plane; ++tap) {
-    const int y = iy + tap / s.kernel_w * s.dilation_h;
-    const int column = ix + tap % s.kernel_w * s.dilation_w;
-    const bool inside = y >= 0 && y < s.in_h && column >= 0 && column < s.in_w;
-    const std::int8_t* from = x + (y * s.in_w + column) * s.in_c;
-    for (int i = 0; i < channels; ++i) {
-      sum += (inside ? static_cast<int>(from[i]) : s.x_zero_point) * w[i * plane + tap];
-    }
-  }
-  return sum;
-}
-
-/// q_conv2d with weights in plain ONNX order [out_c][in_c / groups][kernel_h][kernel_w], of any value.
-TINYTC_INLINE void q_conv2d_plain(const QConv2dShape& s, const std::int8_t* x, const std::int8_t* w,
-                                  const std::int32_t* bias, const QScale& scale, const QOutput& out,
-                                  std::int8_t* y) {
-  const int group_out = s.out_c / s.groups;
-  const int taps = q_conv2d_taps(s);
-  for (int pixel = 0; pixel < s.batch * s.out_h * s.out_w; ++pixel) {
-    const QPatchPlace at = q_conv2d_place(s, pixel);
-    for (int o = 0; o < s.out_c; ++o) {
-      const std::int8_t* image = x + at.image + o / group_out * (s.in_c / s.groups);
-      const std::int32_t sum = q_conv2d_plain_sum(s, image, at.y, at.x, w + o * taps, bias[o]);
-      y[pixel * s.out_c + o] = q_requantized(sum, scale, o, out);
     }
   }
 }

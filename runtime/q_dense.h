@@ -113,20 +113,6 @@ TINYTC_INLINE void q_dense(const QDenseShape& s, const std::int8_t* x, const std
   }
 }
 
-/// q_dense with weights in plain order [out][in], of any value.
-TINYTC_INLINE void q_dense_plain(const QDenseShape& s, const std::int8_t* x, const std::int8_t* w,
-                                 const std::int32_t* bias, const QScale& scale, const QOutput& out,
-                                 std::int8_t* y) {
-  for (int row = 0; row < s.rows; ++row) {
-    for (int o = 0; o < s.out; ++o) {
-      int sum = static_cast<int>(bias[o]);
-      for (int k = 0; k < s.in; ++k) sum += x[row * s.in + k] * w[o * s.in + k];
-      y[row * s.out + o] = q_requantized(sum, scale, o, out);
-    }
-  }
-}
-constexpr long long q_dense_plain_macs(const QDenseShape& s) { return q_dense_macs(s); }
-
 /// y[b][m][n] = sum over k of (a[m][k] - a_zero_point)(b[k][n] - b_zero_point). Strides in elements; y is
 /// row-major and dense.
 struct QMatmulShape {

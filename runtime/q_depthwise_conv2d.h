@@ -2,6 +2,8 @@
 //
 // Activations are channels-last. The input's zero point is folded into the bias; padding reads as the zero
 // point. 3x3 kernels go through a ring of widened rows (q_depthwise_ring.h), others read the image directly.
+// Weights are packed by the compiler, or, where they are trained, into scratch at every call: each is used
+// for all pixels, so that costs little.
 #ifndef TINYTC_RUNTIME_Q_DEPTHWISE_CONV2D_H
 #define TINYTC_RUNTIME_Q_DEPTHWISE_CONV2D_H
 
@@ -38,9 +40,43 @@ constexpr void q_depthwise_conv2d_pack(const QDepthwiseConv2dShape& s, const std
   }
 }
 
-/// Scratch in words.
+/// Whether the kernel packs plain weights itself. With a multiplier it would gain nothing by that.
+TINYTC_INLINE constexpr bool q_depthwise_packs(const QDepthwiseConv2dShape& s) {
+  return s.packed == 0 && s.multiplier == 1;
+}
+
+/// The shape with packed weights.
+TINYTC_INLINE constexpr QDepthwiseConv2dShape q_depthwise_packed(QDepthwiseConv2dShape s) {
+  s.packed = 1;
+  return s;
+}
+
+/// Scratch in words: the ring, then the weights that the kernel packs.
 constexpr int q_depthwise_conv2d_scratch(const QDepthwiseConv2dShape& s) {
-  return q_depthwise_has_ring(s) ? q_depthwise_ring_words(s) : 0;
+  const int ring = q_depthwise_has_ring(s) ? q_depthwise_ring_words(s) : 0;
+  return ring + (q_depthwise_packs(s) ? (q_depthwise_conv2d_packed_bytes(s) + 3) / 4 : 0);
+}
+
+/// q_depthwise_conv2d_pack for multiplier 1 in fewer steps.
+TINYTC_INLINE void q_depthwise_repack(const QDepthwiseConv2dShape& s, const std::int8_t* w,
+                                      std::int8_t* packed) {
+  const int taps = s.kernel_h * s.kernel_w;
+  if (!q_depthwise_has_ring(s)) {
+    for (int c = 0; c < s.channels; ++c) {
+      for (int tap = 0; tap < taps; ++tap) packed[tap * s.channels + c] = w[c * taps + tap];
+    }
+    return;
+  }
+  for (int c = 0; c < s.channels; ++c) {
+    for (int kx = 0; kx < 3; ++kx) {
+      packed[0] = w[kx];
+      packed[1] = w[3 + kx];
+      packed[2] = w[6 + kx];
+      packed[3] = 0;
+      packed += 4;
+    }
+    w += 9;
+  }
 }
 
 /// Lead of the direct kernel: pixel by pixel, channel by channel.
@@ -142,13 +178,10 @@ TINYTC_INLINE void q_depthwise_fours(const QDepthwiseConv2dShape& s, int fours, 
   }
 }
 
-/// y = clamp(zero point + round(scale * (bias + depthwise(x, w)))). x: [batch][in_h][in_w][channels]; w: at
-/// q_depthwise_conv2d_pack_index; bias: [channels * multiplier], with -x_zero_point * (sum of the channel's
-/// weights) folded in; y: [batch][out_h][out_w][channels * multiplier], may overlap x from
-/// q_depthwise_conv2d_lead_x on; scratch: q_depthwise_conv2d_scratch words.
-TINYTC_INLINE void q_depthwise_conv2d(const QDepthwiseConv2dShape& s, const std::int8_t* x,
-                                      const std::int8_t* w, const std::int32_t* bias, const QScale& scale,
-                                      const QOutput& out, std::int8_t* y, std::uint32_t* scratch) {
+/// q_depthwise_conv2d where it does not pack.
+TINYTC_INLINE void q_depthwise_run(const QDepthwiseConv2dShape& s, const std::int8_t* x, const std::int8_t* w,
+                                   const std::int32_t* bias, const QScale& scale, const QOutput& out,
+                                   std::int8_t* y, std::uint32_t* scratch) {
   if (q_depthwise_has_ring(s)) {
     q_depthwise_ring(s, x, w, bias, scale, out, y, scratch);
     return;
@@ -168,6 +201,20 @@ TINYTC_INLINE void q_depthwise_conv2d(const QDepthwiseConv2dShape& s, const std:
       y[pixel * out_c + o] = q_requantized(sum, scale, o, out);
     }
   }
+}
+
+/// y = clamp(zero point + round(scale * (bias + depthwise(x, w)))). x: [batch][in_h][in_w][channels]; w: at
+/// q_depthwise_conv2d_pack_index; bias: [channels * multiplier], with -x_zero_point * (sum of the channel's
+/// weights) folded in; y: [batch][out_h][out_w][channels * multiplier], may overlap x from
+/// q_depthwise_conv2d_lead_x on; scratch: q_depthwise_conv2d_scratch words.
+TINYTC_INLINE void q_depthwise_conv2d(const QDepthwiseConv2dShape& s, const std::int8_t* x,
+                                      const std::int8_t* w, const std::int32_t* bias, const QScale& scale,
+                                      const QOutput& out, std::int8_t* y, std::uint32_t* scratch) {
+  if (!q_depthwise_packs(s)) return q_depthwise_run(s, x, w, bias, scale, out, y, scratch);
+  const int ring = q_depthwise_has_ring(s) ? q_depthwise_ring_words(s) : 0;
+  std::int8_t* packed = reinterpret_cast<std::int8_t*>(scratch + ring);
+  q_depthwise_repack(s, w, packed);
+  q_depthwise_run(q_depthwise_packed(s), x, packed, bias, scale, out, y, scratch);
 }
 
 }  // namespace tinytc

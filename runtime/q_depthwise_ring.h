@@ -16,7 +16,7 @@ namespace tinytc {
 
 /// Whether the ring serves this shape.
 TINYTC_INLINE constexpr bool q_depthwise_has_ring(const QDepthwiseConv2dShape& s) {
-  return s.packed != 0 && s.kernel_h == 3 && s.kernel_w == 3 && s.stride_h <= 2 && s.dilation_h == 1 &&
+  return s.kernel_h == 3 && s.kernel_w == 3 && s.stride_h <= 2 && s.dilation_h == 1 &&
          s.dilation_w == 1 && s.multiplier == 1 && s.pad_top >= 0 && s.pad_left >= 0;
 }
 

@@ -8,6 +8,7 @@
 #include "compiler/ops/rules.h"
 #include "compiler/ops/spatial.h"
 #include "runtime/q_conv2d.h"
+#include "runtime/q_conv2d_plain.h"
 #include "runtime/q_depthwise_conv2d.h"
 #include "runtime/q_scalar_conv2d.h"
 #include "runtime/q_scalar_depthwise.h"
@@ -132,9 +133,9 @@ void lower_dense(LowerContext& context, const Window& w) {
   if (int8::takes_vectors(context, 3)) return lower_vector_conv(context, s, is_padded(w));
   if (context.attributes().get_int(spends_flash, 0) == 1) return lower_winograd(context, s);
   if (!q_pairable(s.out_c, q_conv2d_taps(s), bytes_of(weight), words_of(bias)))
-    return context.call("runtime/q_conv2d.h", "q_conv2d_plain",
+    return context.call("runtime/q_conv2d_plain.h", "q_conv2d_plain",
                         {shape_argument("QConv2dShape", s), context.in(0), context.in(1), context.in(2), int8::scale_argument(context, 3),
-                         int8::output_argument(context), context.out()},
+                         int8::output_argument(context), context.out(), int8::words(context, q_conv2d_plain_scratch(s))},
                         q_conv2d_plain_macs(s), {{0, 0, q_conv2d_plain_lead_x(s)}});
   std::vector<std::uint32_t> packed(static_cast<std::size_t>(q_conv2d_packed_words(s)));
   q_conv2d_pack(s, bytes_of(weight), packed.data());

@@ -6,6 +6,7 @@
 #include "compiler/ops/int8.h"
 #include "compiler/ops/rules.h"
 #include "runtime/q_dense.h"
+#include "runtime/q_dense_plain.h"
 #include "runtime/q_scalar_dense.h"
 #include "runtime/q_vector_dense.h"
 
@@ -57,10 +58,10 @@ void lower_dense(LowerContext& context) {
   if (int8::takes_vectors(context, 3)) return lower_vector_dense(context, s);
   if (!context.has_dual_multiply()) return call_scalar(context, s);
   if (!q_pairable(s.out, s.in, bytes, reinterpret_cast<const std::int32_t*>(bias.data.data())))
-    return context.call("runtime/q_dense.h", "q_dense_plain",
+    return context.call("runtime/q_dense_plain.h", "q_dense_plain",
                         {shape_argument("QDenseShape", s), context.in(0), context.in(1), context.in(2), int8::scale_argument(context, 3),
-                         int8::output_argument(context), context.out()},
-                        q_dense_plain_macs(s));
+                         int8::output_argument(context), context.out(), int8::words(context, q_dense_plain_scratch(s))},
+                        q_dense_plain_macs(s), {{0, 0, q_dense_plain_lead_x(s)}});
   std::vector<std::uint32_t> packed(static_cast<std::size_t>(q_dense_packed_words(s)));
   q_dense_pack(s, bytes, packed.data());
   context.call("runtime/q_dense.h", "q_dense",

@@ -6,8 +6,8 @@
 // "network/layer/packed" or ".../plain". Weights are packed on the board, before the regions. Exit code 1 when the two forms differ.
 #include "board.h"
 #include "marker.h"
-#include "runtime/q_conv2d.h"
-#include "runtime/q_dense.h"
+#include "runtime/q_conv2d_plain.h"
+#include "runtime/q_dense_plain.h"
 #include "runtime/q_depthwise_conv2d.h"
 
 namespace {
@@ -54,7 +54,7 @@ struct Conv {
   }
   TINYTC_NOINLINE static void run_plain() {
     constexpr QConv2dShape s = shape;
-    q_conv2d_plain(s, x, weights, bias, scale, out, plain_y);
+    q_conv2d_plain(s, x, weights, bias, scale, out, plain_y, scratch);
   }
 };
 
@@ -84,7 +84,7 @@ struct Dense {
   }
   TINYTC_NOINLINE static void run_plain() {
     constexpr QDenseShape s = shape;
-    q_dense_plain(s, x, weights, bias, scale, out, plain_y);
+    q_dense_plain(s, x, weights, bias, scale, out, plain_y, scratch);
   }
 };
 

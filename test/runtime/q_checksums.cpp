@@ -5,7 +5,9 @@
 #include "runtime/broadcast.h"
 #include "runtime/crc32.h"
 #include "runtime/q_conv2d.h"
+#include "runtime/q_conv2d_plain.h"
 #include "runtime/q_dense.h"
+#include "runtime/q_dense_plain.h"
 #include "runtime/q_depthwise_conv2d.h"
 #include "runtime/q_elementwise.h"
 #include "runtime/q_pool2d.h"
@@ -106,6 +108,9 @@ TINYTC_NOINLINE void convolution(const QScale& scale, const QOutput& out) {
   if (q_conv2d_packed_words(s) > size / 2 || q_conv2d_scratch(s) > size / 2) return;
   q_conv2d(s, x, w, bias, scale, out, y, scratch);
   hash(s.batch * s.out_h * s.out_w * s.out_c);
+  if (q_conv2d_plain_scratch(s) > size / 2) return;
+  q_conv2d_plain(s, x, reinterpret_cast<const std::int8_t*>(w), bias, scale, out, y, scratch);
+  hash(s.batch * s.out_h * s.out_w * s.out_c);
   if (q_scalar_conv2d_packed_bytes(s) > 2 * size || q_scalar_conv2d_scratch(s) > size / 2) return;
   q_scalar_conv2d(s, x, reinterpret_cast<const std::uint8_t*>(w), bias, scale, out, y, scratch);
   hash(s.batch * s.out_h * s.out_w * s.out_c);
@@ -142,6 +147,8 @@ TINYTC_NOINLINE void depthwise(const QScale& scale, const QOutput& out) {
 TINYTC_NOINLINE void dense(const QScale& scale, const QOutput& out) {
   const QDenseShape s{integer(1, 2), integer(1, 90), integer(1, 40)};
   q_dense(s, x, w, bias, scale, out, y, scratch);
+  hash(s.rows * s.out);
+  q_dense_plain(s, x, reinterpret_cast<const std::int8_t*>(w), bias, scale, out, y, scratch);
   hash(s.rows * s.out);
   q_scalar_dense(s, x, reinterpret_cast<const std::uint8_t*>(w), bias, scale, out, y);
   hash(s.rows * s.out);

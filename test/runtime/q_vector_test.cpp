@@ -2,6 +2,8 @@
 // seeded random shapes: every bit must agree. same_bits_test.py runs the assembly.
 #include <catch2/catch.hpp>
 
+#include "runtime/q_conv2d_plain.h"
+#include "runtime/q_dense_plain.h"
 #include "runtime/q_depthwise_conv2d.h"
 #include "runtime/q_vector_conv2d.h"
 #include "runtime/q_vector_dense.h"
@@ -60,7 +62,8 @@ TEST_CASE("q_vector_conv2d equals q_conv2d_plain bit for bit and is exact at its
     auto packed = words(q_vector_conv2d_words(s)), scratch = words(q_vector_conv2d_scratch(s));
     q_vector_conv2d_pack(s, c.w.data(), c.bias.data(), c.multiplier.data(), packed.data());
     std::vector<std::int8_t> expected(static_cast<std::size_t>(s.batch * s.out_h * s.out_w * s.out_c));
-    q_conv2d_plain(s, x.data(), c.w.data(), c.bias.data(), c.scale(), c.out, expected.data());
+    q_conv2d_plain(s, x.data(), c.w.data(), c.bias.data(), c.scale(), c.out, expected.data(),
+                   words(q_conv2d_plain_scratch(s)).data());
     const auto kernel = [&](const std::int8_t* from, std::int8_t* to) {
       q_vector_conv2d(s, from, packed.data(), c.out, to, scratch.data());
     };
@@ -86,7 +89,7 @@ TEST_CASE("q_vector_depthwise equals q_depthwise_conv2d bit for bit and is exact
     QDepthwiseConv2dShape plain = s;
     plain.packed = 0;
     q_depthwise_conv2d(plain, x.data(), c.w.data(), c.bias.data(), c.scale(), c.out, expected.data(),
-                       nullptr);
+                       words(q_depthwise_conv2d_scratch(plain)).data());
     const auto kernel = [&](const std::int8_t* from, std::int8_t* to) {
       q_vector_depthwise(s, from, packed.data(), c.out, to, scratch.data());
     };
@@ -107,7 +110,8 @@ TEST_CASE("q_vector_dense equals q_dense_plain bit for bit and is exact at its l
     auto packed = words(q_vector_dense_words(s)), scratch = words(q_vector_dense_scratch(s));
     q_vector_dense_pack(s, c.w.data(), c.bias.data(), c.multiplier.data(), packed.data());
     std::vector<std::int8_t> expected(static_cast<std::size_t>(s.rows * s.out));
-    q_dense_plain(s, x.data(), c.w.data(), c.bias.data(), c.scale(), c.out, expected.data());
+    q_dense_plain(s, x.data(), c.w.data(), c.bias.data(), c.scale(), c.out, expected.data(),
+                  words(q_dense_plain_scratch(s)).data());
     const auto kernel = [&](const std::int8_t* from, std::int8_t* to) {
       q_vector_dense(s, from, packed.data(), c.out, to, scratch.data());
     };

@@ -4,6 +4,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "runtime/q_conv2d_plain.h"
+
 #include "test/runtime/overlap.h"
 #include "test/runtime/q_test.h"
 
@@ -66,7 +68,8 @@ TEST_CASE("q_winograd_conv2d equals q_conv2d_plain bit for bit") {
     const Scales scales(random, s.out_c, 0.0005 * random.integer(1, 5), random.integer(0, 1));
     const QOutput out = random_output(random);
     std::vector<std::int8_t> expected(static_cast<std::size_t>(out_size(s))), y(expected.size());
-    q_conv2d_plain(s, x.data(), w.data(), bias.data(), scales.view(), out, expected.data());
+    std::vector<std::uint32_t> plain(static_cast<std::size_t>(q_conv2d_plain_scratch(s)));
+    q_conv2d_plain(s, x.data(), w.data(), bias.data(), scales.view(), out, expected.data(), plain.data());
     std::vector<std::uint32_t> scratch(static_cast<std::size_t>(q_winograd_scratch(s)) + 1, 0xDEADBEEFU);
     q_winograd_conv2d(s, x.data(), pack(s, w, bias).data(), scales.view(), out, y.data(), scratch.data());
     REQUIRE(y == expected);
