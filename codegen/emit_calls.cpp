@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 namespace tinytc {
 
 struct CallWriter::Function {
@@ -20,6 +22,19 @@ namespace {
 
 /// "conv2d" of "tinytc::conv2d<float, Relu<float>>".
 std::string base_name(const std::string& kernel) { return kernel.substr(0, kernel.find('<')); }
+
+// Elements that compilers may read while they compile: loops that they unroll whole have far fewer turns.
+constexpr std::size_t most_folded_elements = 256;
+
+/// The first elements of a table, enough for the same code: those that may be folded, and where they are all the same, those up to the first
+/// that differs, as every read of a table of equal elements is folded however long it is.
+std::vector<std::byte> leading_elements(const std::vector<std::byte>& data, std::size_t element_bytes) {
+  const auto repeats = [&](std::size_t at) { return data[at] == data[at - element_bytes]; };
+  std::size_t equal = std::min(element_bytes, data.size());  // bytes
+  while (equal < data.size() && repeats(equal)) ++equal;
+  const std::size_t elements = std::max(most_folded_elements, equal / element_bytes + 1);
+  return {data.begin(), data.begin() + static_cast<std::ptrdiff_t>(std::min(data.size(), elements * element_bytes))};
+}
 
 }  // namespace
 
@@ -141,13 +156,24 @@ std::string CallWriter::table_declarations() const {
   return text;
 }
 
+std::string CallWriter::table_definition(BufferId id, const std::vector<std::byte>& data) const {
+  const Buffer& buffer = program_.buffer(id);
+  return fmt::format("{}\nalignas({}) constexpr {} {}[{}] = {};\n", comment(fmt::format("'{}' {}", buffer.name, describe(buffer.type))),
+                     buffer.alignment, cpp_type_of(buffer.type.dtype), table_names_.at(id), element_count(buffer.type.shape),
+                     table_initializer(buffer.type.dtype, data));
+}
+
 std::string CallWriter::table_definitions() const {
+  std::string text;
+  for (BufferId id : table_buffers_) text += table_definition(id, program_.buffer(id).data);
+  return text;
+}
+
+std::string CallWriter::short_table_definitions() const {
   std::string text;
   for (BufferId id : table_buffers_) {
     const Buffer& buffer = program_.buffer(id);
-    text += fmt::format("{}\nalignas({}) constexpr {} {}[{}] = {};\n", comment(fmt::format("'{}' {}", buffer.name, describe(buffer.type))),
-                        buffer.alignment, cpp_type_of(buffer.type.dtype), table_names_.at(id), element_count(buffer.type.shape),
-                        table_initializer(buffer.type.dtype, buffer.data));
+    text += table_definition(id, leading_elements(buffer.data, static_cast<std::size_t>(size_of(buffer.type.dtype))));
   }
   return text;
 }

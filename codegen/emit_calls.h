@@ -35,6 +35,8 @@ class CallWriter {
   /// Declarations (`extern const float w[8];`) or definitions of the tables.
   std::string table_declarations() const;
   std::string table_definitions() const;
+  /// Definitions with as many elements as a compiler can look at; zeros are left of the others. The code comes out the same, sooner.
+  std::string short_table_definitions() const;
   /// Runtime headers that the calls need, sorted.
   std::vector<std::string> headers() const;
 
@@ -44,6 +46,7 @@ class CallWriter {
   std::string argument_text(const Argument& argument, Function& function);
   std::string parameter(const Argument& argument, Function& function);
   std::string table_name(BufferId root);
+  std::string table_definition(BufferId id, const std::vector<std::byte>& data) const;
 
   const Program& program_;
   const Tables tables_;

@@ -123,6 +123,7 @@ EmittedModel emit_model(const Program& program, const EmitOptions& options) {
   for (const std::string& standard : slice_result.includes) head += "#include " + standard + "\n";
   head += opening + slice_result.text + "\n";
   model.source = head + calls.table_definitions() + "\n" + rest;
+  model.source_for_measuring = head + calls.short_table_definitions() + "\n" + rest;
   model.source_for_audit = head + calls.table_declarations() + "\n" + rest;
   for (BufferId id : calls.table_buffers()) model.table_bytes += byte_count(program.buffer(id).type);
   return model;

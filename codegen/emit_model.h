@@ -33,7 +33,8 @@ struct EmitOptions {
 struct EmittedModel {
   std::string header;            // NAME.h
   std::string source;            // NAME.cpp
-  std::string source_for_audit;  // the same with tables declared instead of defined
+  std::string source_for_audit;      // the same with tables declared instead of defined
+  std::string source_for_measuring;  // the same with tables' first elements only
   std::int64_t checkpoint_bytes = 0;
   std::map<Entry, std::vector<std::string>> call_names;  // function of each call, in order
   std::int64_t table_bytes = 0;  // constants and initial values in flash

@@ -35,7 +35,7 @@ CodeFigures clang_figures(const AuditReport& report, bool stand_in) {
 CodeFigures inspect(const EmittedModel& model, const EmitOptions& options, const Target& target, const TargetConfig& config) {
   // The target's compiler runs beside the audit: together they are most of the time that tinytc takes.
   std::future<std::optional<CodeFigures>> measuring =
-      std::async(std::launch::async, [&] { return measure_with_gcc(target, options.name, model.header, model.source); });
+      std::async(std::launch::async, [&] { return measure_with_gcc(target, options.name, model.header, model.source_for_measuring); });
   AuditRequest request;
   request.name = options.name + ".cpp";
   request.source = model.source_for_audit;

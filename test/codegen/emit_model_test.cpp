@@ -4,6 +4,9 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+#include <map>
+
 #include "compiler/lower.h"
 #include "passes/make_entries.h"
 #include "passes/plan_memory.h"
@@ -98,6 +101,27 @@ TEST_CASE("only a single argument may be the model's own region") {
                    Catch::Contains("train_step(const float* x, std::int32_t t, float learning_rate)"));
     CHECK_THAT(model.source, Catch::Contains("labels_in_range(&t, 1, 4, 0)"));
   }
+}
+
+TEST_CASE("a measured source has only the elements that a compiler looks at") {
+  std::vector<double> late(600, 1.0);
+  late[400] = 7;
+  GraphBuilder b;
+  ValueId y = b.input("x", {600});
+  for (const auto& [name, numbers] : std::map<std::string, std::vector<double>>{{"counted", {}}, {"equal", std::vector<double>(600, 3.0)}, {"late", late}})
+    y = b.node("Add", {y, b.constant(name, {600}, numbers)});
+  b.output(y);
+  const EmittedModel model = emitted(b.graph);
+  const auto count = [](const std::string& source, const std::string& table) {
+    const std::size_t start = source.find(" w_" + table + "[600] = {");
+    REQUIRE(start != std::string::npos);
+    const auto first = source.begin() + static_cast<std::ptrdiff_t>(start);
+    return std::count(first, std::find(first, source.end(), '}'), 'F');  // 1.0F
+  };
+  for (const char* table : {"counted", "equal", "late"}) CHECK(count(model.source, table) == 600);
+  CHECK(count(model.source_for_measuring, "counted") == 256);
+  CHECK(count(model.source_for_measuring, "equal") == 600);  // compilers fold every read of it
+  CHECK(count(model.source_for_measuring, "late") == 401);   // up to the first that differs
 }
 
 TEST_CASE("loading a checkpoint clears sums of gradients and nothing else") {
