@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <limits>
 
 #include "codegen/source_text.h"
 #include "compiler/list_ops.h"
@@ -44,7 +45,19 @@ struct Raw {
   bool show_version = false, list_targets = false, list_ops = false;
 };
 
+/// A number of [low, high); neither NaN nor infinity is one.
+CLI::Validator number_in(double low, double high, const char* described) {
+  const auto problem = [=](std::string& text) {
+    double number = 0;
+    const bool good = CLI::detail::lexical_cast(text, number) && number >= low && number < high;
+    return good ? std::string() : fmt::format("{} must be a number {}", printable(text), described);
+  };
+  return {problem, described};
+}
+
 void define_options(CLI::App& app, Raw& raw, Options& options) {
+  const CLI::Validator share = number_in(0, 1, "in [0, 1)");  // at 1 Adam divides by zero
+  const CLI::Validator not_negative = number_in(0, std::numeric_limits<double>::infinity(), "at least 0");
   app.add_option("model", raw.model, "The ONNX file");
   app.add_option("-o,--out", raw.out, "Folder for the emitted files; made if it is missing")->capture_default_str();
   app.add_option("--target", raw.target, "Microcontroller to compile for (--list-targets)")->capture_default_str();
@@ -55,12 +68,12 @@ void define_options(CLI::App& app, Raw& raw, Options& options) {
   app.add_option("--train", raw.train, "Tensors to train on the device: all, none, last:N, bias, GLOB, or a comma-separated union");
   app.add_option("--loss", raw.loss, "cross-entropy, mse, binary-cross-entropy, l1 or huber, when the graph has no loss");
   app.add_option("--optimizer", options.optimizer.kind, "sgd, adam or adamw")->check(CLI::IsMember({"sgd", "adam", "adamw"}))->capture_default_str();
-  app.add_option("--momentum", options.optimizer.momentum, "of sgd")->check(CLI::Range(0.0, 1.0))->capture_default_str();
+  app.add_option("--momentum", options.optimizer.momentum, "of sgd")->check(share)->capture_default_str();
   app.add_flag("--nesterov", options.optimizer.nesterov, "Nesterov momentum for sgd");
-  app.add_option("--beta1", options.optimizer.beta1, "of adam and adamw")->check(CLI::Range(0.0, 1.0))->capture_default_str();
-  app.add_option("--beta2", options.optimizer.beta2, "of adam and adamw")->check(CLI::Range(0.0, 1.0))->capture_default_str();
-  app.add_option("--epsilon", options.optimizer.epsilon, "of adam and adamw")->check(CLI::NonNegativeNumber)->capture_default_str();
-  app.add_option("--weight-decay", raw.weight_decay, "default 0, for adamw 0.01")->check(CLI::NonNegativeNumber);
+  app.add_option("--beta1", options.optimizer.beta1, "of adam and adamw")->check(share)->capture_default_str();
+  app.add_option("--beta2", options.optimizer.beta2, "of adam and adamw")->check(share)->capture_default_str();
+  app.add_option("--epsilon", options.optimizer.epsilon, "of adam and adamw")->check(not_negative)->capture_default_str();
+  app.add_option("--weight-decay", raw.weight_decay, "default 0, for adamw 0.01")->check(not_negative);
   app.add_flag("--accumulate", options.accumulate, "Minibatches: accumulate() and apply() instead of train_step()");
   app.add_option("--batch-norm", raw.batch_norm, "In training: frozen running statistics, or train on each call's own")
       ->check(CLI::IsMember({"frozen", "train"}))->capture_default_str();

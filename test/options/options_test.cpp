@@ -1,0 +1,53 @@
+// The command line: values that must be refused as wrong usage, and those that must not.
+#include "compiler/options.h"
+
+#include <catch2/catch.hpp>
+
+#include "compiler/diagnostics.h"
+
+namespace tinytc {
+
+namespace {
+
+Command parse(std::vector<const char*> words) {
+  words.insert(words.begin(), {"tinytc", "model.onnx"});
+  return parse_command(static_cast<int>(words.size()), words.data());
+}
+
+using Words = std::vector<const char*>;
+
+}  // namespace
+
+TEST_CASE("numbers of the optimizers outside their ranges are wrong usage") {
+  for (const char* option : {"--momentum", "--beta1", "--beta2"})
+    for (const char* value : {"nan", "-0.1", "1", "1.5", "inf", "half"}) {
+      INFO(option << " " << value);
+      CHECK_THROWS_AS(parse({option, value}), UsageError);
+    }
+  for (const char* option : {"--epsilon", "--weight-decay"})
+    for (const char* value : {"nan", "-1e-9", "inf", "small"}) {
+      INFO(option << " " << value);
+      CHECK_THROWS_AS(parse({option, value}), UsageError);
+    }
+  CHECK(parse({"--momentum", "0"}).options.optimizer.momentum == 0);
+  CHECK(parse({"--optimizer", "adam", "--beta2", "0.9999", "--epsilon", "0"}).options.optimizer.beta2 == 0.9999);
+}
+
+TEST_CASE("options that need or exclude one another are wrong usage") {
+  for (const Words& words : {Words{"--nesterov"}, Words{"--optimizer", "adam", "--momentum", "0.9"}, Words{"--accumulate"},
+                             Words{"--quantize", "int4", "--calibrate", "s.npz"}, Words{"--quantize", "int8"}, Words{"--equalize"},
+                             Words{"--quantize", "int8", "--calibrate", "s.npz", "--train", "all"}, Words{"--target-file", "board.json"},
+                             Words{"--name", "class"}, Words{"--prefer", "luck"}, Words{"--no-such-option"}}) {
+    INFO(words.front() << " and " << words.size() - 1 << " more");
+    CHECK_THROWS_AS(parse(words), UsageError);
+  }
+}
+
+TEST_CASE("sizes and dimensions are read to their end") {
+  for (const char* size : {"96X", "-1K", "K", "1.5.2K", "99999999999999999999"}) CHECK_THROWS_AS(parse({"--ram", size}), UsageError);
+  CHECK(parse({"--ram", "96K"}).options.ram == 96 * 1024);
+  for (const char* dim : {"n", "=3", "n=", "n=0", "n=-1", "n=3x"}) CHECK_THROWS_AS(parse({"--dim", dim}), UsageError);
+  CHECK(parse({"--dim", "n=3", "--dim", "a=b=4"}).options.import.dims == std::map<std::string, std::int64_t>{{"n", 3}, {"a=b", 4}});
+}
+
+}  // namespace tinytc
