@@ -79,6 +79,15 @@ std::string CallWriter::parameter(const Argument& argument, Function& function) 
   return name;
 }
 
+/// The number, or the parameter that it becomes where it differs between the calls of a shared function.
+std::string CallWriter::number_text(int number, const std::string& name, Function& function) {
+  const bool differs = function.differing != nullptr && (*function.differing)[function.numbers++];
+  if (!differs) return std::to_string(number);
+  function.arguments.push_back(std::to_string(number));
+  function.parameters.push_back("int " + name);
+  return name;
+}
+
 /// Declares the shape in the function's body; the numbers that differ between the calls of a shared function become its parameters.
 std::string CallWriter::shape_text(const Argument& shape, Function& function) {
   const std::string name = function.shapes == 0 ? "shape" : fmt::format("shape{}", function.shapes + 1);
@@ -88,15 +97,9 @@ std::string CallWriter::shape_text(const Argument& shape, Function& function) {
   for (const auto& [field, numbers] : shape.fields) {
     std::vector<std::string> values;
     for (std::size_t i = 0; i < numbers.size(); ++i) {
-      const bool differs = function.differing != nullptr && (*function.differing)[function.numbers++];
-      std::string value = std::to_string(numbers[i]);
-      if (differs) {
-        is_constant = false;
-        function.arguments.push_back(std::move(value));
-        value = numbers.size() == 1 ? fmt::format("{}_{}", name, field) : fmt::format("{}_{}_{}", name, field, i);
-        function.parameters.push_back("int " + value);
-      }
-      values.push_back(std::move(value));
+      const std::size_t before = function.parameters.size();
+      values.push_back(number_text(numbers[i], numbers.size() == 1 ? fmt::format("{}_{}", name, field) : fmt::format("{}_{}_{}", name, field, i), function));
+      is_constant = is_constant && function.parameters.size() == before;
     }
     const std::string list = fmt::format("{}", fmt::join(values, ", "));
     text += fmt::format("      {},  // {}\n", numbers.size() == 1 ? list : "{" + list + "}", field);
@@ -114,6 +117,7 @@ std::string CallWriter::argument_text(const Argument& argument, Function& functi
     case Kind::element: return parameter(argument, function);
     case Kind::null: return fmt::format("static_cast<{}*>(nullptr)", argument.text);
     case Kind::literal: return argument.text;
+    case Kind::integer: return number_text(argument.fields.front().second.front(), argument.fields.front().first, function);
     case Kind::shape: return shape_text(argument, function);
     case Kind::object:
     case Kind::call: {

@@ -42,6 +42,7 @@ class CallWriter {
 
  private:
   struct Function;
+  std::string number_text(int number, const std::string& name, Function& function);
   std::string shape_text(const Argument& argument, Function& function);
   std::string argument_text(const Argument& argument, Function& function);
   std::string parameter(const Argument& argument, Function& function);

@@ -187,6 +187,7 @@ bool LowerContext::place_inside(int input, int output, std::int64_t offset) {
 
 Argument literal(std::int64_t value) { return {.text = std::to_string(value)}; }
 Argument literal(std::string text) { return {.text = std::move(text)}; }
+Argument number_argument(std::string name, int value) { return {.kind = Argument::Kind::integer, .fields = {{std::move(name), {value}}}}; }
 Argument object(std::string type, std::vector<Argument> parts) {
   return {.kind = Argument::Kind::object, .text = std::move(type), .parts = std::move(parts)};
 }

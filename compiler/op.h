@@ -133,6 +133,8 @@ class LowerContext {
 /// A literal int argument.
 Argument literal(std::int64_t value);
 Argument literal(std::string text);
+/// An int that may differ between calls of one function; `name`: of the parameter that it becomes there.
+Argument number_argument(std::string name, int value);
 /// TYPE{parts...}: functors, sinks.
 Argument object(std::string type, std::vector<Argument> parts);
 

@@ -43,6 +43,7 @@ struct Argument {
     element,  // the scalar at `element` of `buffer`, by value
     null,     // a null `const T*`, T = text
     literal,  // `text` as it stands
+    integer,  // the int of the only field of `fields`
     shape,    // a constant of the struct `text` with `fields`
     object,   // text{parts...}
     call,     // text(parts...)
@@ -74,6 +75,7 @@ struct KernelCall {
   Location location;
   std::string comment;  // what it computes, for the emitted code: "f32[1,3,32,32] -> f32[1,16,32,32]"
   bool shares_code = false;  // may run in a function that takes shapes as data; calls of that function differ in nothing else
+  bool shares_widely = false;  // ... even where a dimension, stride or padding of 0 or 1, or another number, would make a part of it unnecessary
 };
 
 /// What an entry point's caller passes and gets: buffers in the arena of that entry.

@@ -35,8 +35,13 @@ std::string_view name_of(Preference preference) {
 }
 
 void choose_sharing(Program& program, Preference preference) {
+  // Gradients' functions may grow by more than their number shrinks; docs/decisions.md has figures.
+  const bool trains = program.calls.count(Entry::train_step) + program.calls.count(Entry::accumulate) > 0;
   for (auto& [entry, calls] : program.calls) {
-    for (KernelCall& call : calls) call.shares_code = preference == Preference::size;
+    for (KernelCall& call : calls) {
+      call.shares_code = preference == Preference::size;
+      call.shares_widely = call.shares_code && !trains;
+    }
     if (preference == Preference::balanced) share_cheapest(program, calls);
   }
 }

@@ -8,9 +8,9 @@ namespace tinytc {
 enum class Preference : std::uint8_t { speed, balanced, size };
 std::string_view name_of(Preference preference);
 
-/// Sets `shares_code` of every call.
+/// Sets `shares_code` and `shares_widely` of every call.
 ///   speed     no call shares.
-///   size      every call may share.
+///   size      every call may share, and widely if the program does not train.
 ///   balanced  the calls that lose least may share, as long as all of them together take at most `shared_loss` of the estimated cycles of
 ///             each entry point longer than with constant shapes.
 /// Two calls that differ in nothing but buffers share a function in any case: that costs nothing.

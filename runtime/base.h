@@ -14,6 +14,12 @@
 // loops. (`unused`: some are called in one arm of an #if only.)
 #define TINYTC_INLINE inline __attribute__((always_inline, unused))
 #define TINYTC_NOINLINE __attribute__((noinline))
+// Of what kernels do in several places: one function where the code must be small.
+#if defined(TINYTC_SMALL)
+#define TINYTC_SHARED inline __attribute__((noinline, unused))
+#else
+#define TINYTC_SHARED TINYTC_INLINE
+#endif
 
 // Stands first in the body of a loop that does not count, and states the most often that it runs: the audit of
 // the emitted source takes its word, so a test has to show it.

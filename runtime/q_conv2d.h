@@ -268,8 +268,15 @@ TINYTC_INLINE void q_conv2d_gather(const QConv2dShape& s, const std::int8_t* x, 
     return;
   }
   std::int8_t* bytes = reinterpret_cast<std::int8_t*>(words + 2 * q_conv2d_words(s));
+#if defined(TINYTC_SMALL)
+  for (int k = 0; k < 2; ++k) {
+    const QPatchPlace& at = k == 0 ? a : b;
+    q_conv2d_patch(s, x + at.image, at.y, at.x, bytes, words + k);
+  }
+#else
   q_conv2d_gather_one(s, x, a, bytes, words);
   q_conv2d_gather_one(s, x, b, bytes, words + 1);
+#endif
 }
 
 /// One block of up to four output channels of two pixels, from channel o on; `width` of them exist.

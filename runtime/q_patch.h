@@ -54,7 +54,7 @@ TINYTC_INLINE void q_widen_rest(const std::int8_t* x, int rest, int step, std::u
 }
 
 /// Widens a run into every `step`-th word.
-TINYTC_INLINE void q_widen_run(const std::int8_t* x, int elements, int step, std::uint32_t* words) {
+TINYTC_SHARED void q_widen_run(const std::int8_t* x, int elements, int step, std::uint32_t* words) {
   for (int k = 0; k < elements / 8; ++k) {
     const std::uint32_t four = q_load(x);
     const std::uint32_t next = q_load(x + 4);
@@ -156,7 +156,7 @@ TINYTC_INLINE void q_widen_runs(const std::int8_t* x0, const std::int8_t* x1, in
 }
 
 /// A run of padding into every `step`-th word.
-TINYTC_INLINE void q_fill_run(int value, int elements, int step, std::uint32_t* words) {
+TINYTC_SHARED void q_fill_run(int value, int elements, int step, std::uint32_t* words) {
   const std::uint32_t word = q_lanes(value, value);
   for (int k = 0; k < q_run_words(elements); ++k) words[k * step] = word;
 }

@@ -198,7 +198,7 @@ Argument scale_argument(const LowerContext& context, int first) {
 }
 
 Argument output_argument(const LowerContext& context) {
-  const auto number = [&](const char* name, std::int64_t fallback) { return literal(context.attributes().get_int(name, fallback)); };
+  const auto number = [&](const char* name, std::int64_t fallback) { return number_argument(name, to_int(context.attributes().get_int(name, fallback))); };
   return object("QOutput", {number("y_zero_point", 0), number("y_lo", -128), number("y_hi", 127)});
 }
 

@@ -39,13 +39,14 @@ void call_binary(LowerContext& context, const char* kernel, Argument numbers) {
 void lower_sum(LowerContext& context) {
   const QSum sum = q_make_sum(context.attributes().get_float("a_scale", 1), integer(context, "a_zero_point"),
                               context.attributes().get_float("b_scale", 1), integer(context, "b_zero_point"), integer(context, "y_zero_point"));
-  call_binary(context, "q_add", object("QSum", {literal(sum.a_multiplier), literal(sum.b_multiplier), literal(sum.offset), literal(sum.shift)}));
+  call_binary(context, "q_add", object("QSum", {number_argument("a_multiplier", to_int(sum.a_multiplier)), number_argument("b_multiplier", to_int(sum.b_multiplier)),
+                                               number_argument("offset", to_int(sum.offset)), number_argument("shift", sum.shift)}));
 }
 
 void lower_product(LowerContext& context) {
   const QMultiplier scale = q_multiplier(context.attributes().get_float("scale", 1));
-  call_binary(context, "q_mul", object("QProduct", {literal(integer(context, "a_zero_point")), literal(integer(context, "b_zero_point")),
-                                                    literal(scale.multiplier), literal(scale.shift)}));
+  call_binary(context, "q_mul", object("QProduct", {number_argument("a_zero_point", integer(context, "a_zero_point")), number_argument("b_zero_point", integer(context, "b_zero_point")),
+                                                    number_argument("multiplier", to_int(scale.multiplier)), number_argument("shift", scale.shift)}));
 }
 
 OpDef binary_row(const std::string& name, void (*lower)(LowerContext&)) {

@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include "codegen/emit_calls.h"
+#include "compiler/op.h"
 
 using namespace tinytc;
 
@@ -72,6 +73,21 @@ TEST_CASE("a dimension of one is not shared with a larger one") {
   CHECK(sharing.differing(calls[0]) != nullptr);
   CHECK(sharing.differing(calls[1]) == nullptr);
   CHECK(sharing.differing(calls[2]) != nullptr);
+}
+
+TEST_CASE("widely shared functions take zeros, ones and other integers as data") {
+  KernelCall first = pad_call(1, 3, true), second = pad_call(2, 3, true);
+  for (KernelCall* call : {&first, &second}) {
+    const int zero_point = call == &first ? -128 : 4;
+    call->arguments.push_back({.kind = Argument::Kind::object, .text = "QOutput", .parts = {number_argument("zero_point", zero_point), number_argument("hi", 127)}});
+  }
+  CHECK(emitted(program_of({first, second})).first.find("QOutput{-128, 127}") != std::string::npos);
+  first.shares_widely = second.shares_widely = true;
+  const auto [functions, statements] = emitted(program_of({first, second}));
+  CHECK(functions.find("(int shape_rows, float* p1, int zero_point)") != std::string::npos);
+  CHECK(functions.find("QOutput{zero_point, 127}") != std::string::npos);
+  CHECK(statements[0] == "call_move(1, at<float>(arena_, 0), -128);");
+  CHECK(statements[1] == "call_move(2, at<float>(arena_, 0), 4);");
 }
 
 TEST_CASE("functors, missing pointers and types keep calls apart") {

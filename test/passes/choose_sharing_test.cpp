@@ -37,6 +37,18 @@ TEST_CASE("speed shares nothing, size everything") {
   CHECK(shared(program, Preference::size) == std::vector<bool>{true, true, true});
 }
 
+TEST_CASE("calls share widely for size alone, and not where gradients are among them") {
+  const auto widely = [](Program program, Preference preference) {
+    choose_sharing(program, preference);
+    return program.calls[Entry::predict].front().shares_widely;
+  };
+  Program program = calls_of({100, 100000});
+  CHECK(widely(program, Preference::size));
+  CHECK_FALSE(widely(program, Preference::balanced));
+  program.calls[Entry::train_step] = program.calls[Entry::predict];
+  CHECK_FALSE(widely(program, Preference::size));
+}
+
 TEST_CASE("balanced shares where little is lost, up to one percent of the cycles") {
   Program program = calls_of({100000, 20000, 10, 200});
   choose_sharing(program, Preference::balanced);

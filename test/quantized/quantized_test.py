@@ -109,6 +109,13 @@ class Reference(unittest.TestCase):
                 for x, y in zip(samples["inputs"], samples["outputs_onnx"]):
                     np.testing.assert_array_equal(predict(x.astype(np.int8), y), y)
 
+    def test_size_calls_one_convolution(self):
+        """--prefer size: all convolutions of a network are one function with the shape as data."""
+        source = (emit(SHARED / "mlperf_tiny" / "ic_int8.onnx", "--prefer", "size") / "net.cpp").read_text()
+        self.assertEqual(9, len(re.findall(r"^  call_q_conv2d\(", source, re.MULTILINE)))
+        self.assertNotIn("call_q_conv2d_n2", source)
+        self.assertIn("#define TINYTC_SMALL 1", source)
+
     def test_every_bit_on_the_board(self):
         """The self-test compares with what the host computed from random inputs."""
         import emulation
@@ -116,7 +123,7 @@ class Reference(unittest.TestCase):
             program = pathlib.Path(folder) / "self_test.cpp"
             program.write_text(SELF_TEST)
             cases = [(model, target, "balanced") for model, target in itertools.product(list(self.NETWORKS)[:4], (TARGET, VECTORS))]
-            for model, target, prefer in [*cases, ("mlperf_tiny/ic_int8.onnx", TARGET, "speed")]:
+            for model, target, prefer in [*cases, ("mlperf_tiny/ic_int8.onnx", TARGET, "speed"), ("mlperf_tiny/ic_int8.onnx", TARGET, "size"), ("mlperf_tiny/vww_int8.onnx", TARGET, "size")]:
                 with self.subTest(model, target=target, prefer=prefer):
                     emitted = emit(SHARED / model, "--self-test", "--prefer", prefer, target=target)
                     image = emulation.build(target, program, pathlib.Path(folder) / target / pathlib.Path(model).stem, sources=[str(emitted / "net.cpp")],
