@@ -9,6 +9,7 @@ namespace {
 
 using Family = OpRows (*)();
 constexpr Family families[] = {
+    batch_norm_ops,
     binary_ops,
     convolution_ops,
     dropout_ops,
@@ -19,9 +20,9 @@ constexpr Family families[] = {
     int8_elementwise_ops,
     int8_matmul_ops,
     int8_pool_ops,
+    layer_norm_ops,
     loss_ops,
     movement_ops,
-    norm_ops,
     optimizer_ops,
     pool_ops,
     quantize_ops,

@@ -7,6 +7,7 @@ namespace tinytc {
 
 using OpRows = std::vector<OpDef>;
 
+OpRows batch_norm_ops();
 OpRows binary_ops();
 OpRows convolution_ops();
 OpRows dropout_ops();
@@ -17,9 +18,9 @@ OpRows int8_dense_ops();
 OpRows int8_elementwise_ops();
 OpRows int8_matmul_ops();
 OpRows int8_pool_ops();
+OpRows layer_norm_ops();
 OpRows loss_ops();
 OpRows movement_ops();
-OpRows norm_ops();
 OpRows optimizer_ops();
 OpRows pool_ops();
 OpRows quantize_ops();

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 #include "passes/fuse.h"
 #include "passes/remove_dead.h"
@@ -30,14 +31,15 @@ Graph loss_graph(Graph graph) {
   return graph;
 }
 
-/// Puts nodes into their training form.
-void enter_training(Graph& graph, const TrainingOptions& training) {
+/// Puts nodes into their training form. Returns nodes that change states: they belong behind everything else, so that they run once the
+/// loss is known to be finite and every reader has read.
+std::vector<Node> enter_training(Graph& graph, const TrainingOptions& training) {
   std::vector<Node> nodes = std::move(graph.nodes);
   graph.nodes.clear();
-  for (Node& node : nodes) {
+  for (Node& node : nodes)
     if (node.op->enter_training != nullptr) node.op->enter_training(graph, node, training.batch_norm_trains);
-    graph.nodes.push_back(std::move(node));
-  }
+  std::swap(nodes, graph.nodes);
+  return nodes;
 }
 
 }  // namespace
@@ -48,16 +50,19 @@ std::map<Entry, Graph> make_entries(const Graph& model, const TrainingOptions* t
   if (model.loss != no_value) entries[Entry::evaluate] = loss_graph(model);
   if (training == nullptr) return entries;
   Graph step = loss_graph(model);
-  enter_training(step, *training);
+  std::vector<Node> last = enter_training(step, *training);
   delay_clamps(step);
   const std::vector<ParameterGradient> gradients = add_backward(step);
+  const auto finish = [&] { std::move(last.begin(), last.end(), std::back_inserter(step.nodes)); };
   if (training->accumulate) {
     add_accumulation(step, gradients);
+    finish();
     entries[Entry::apply] = make_apply_graph(step, training->optimizer);
     remove_dead(entries[Entry::apply]);
     entries[Entry::accumulate] = std::move(step);
   } else {
     add_update(step, gradients, training->optimizer);
+    finish();
     entries[Entry::train_step] = std::move(step);
   }
   remove_dead(entries[training->accumulate ? Entry::accumulate : Entry::train_step]);

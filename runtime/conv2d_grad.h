@@ -252,51 +252,6 @@ TINYTC_INLINE void conv2d_weight_grad(const Conv2dShape& shape, const T* x, cons
   }
 }
 
-/// Shape of a bias gradient: rows x channels.
-struct BiasGradShape {
-  int rows;
-  int channels;
-};
-
-template <typename V>
-constexpr void visit(const BiasGradShape& s, V&& v) {
-  v("rows", s.rows);
-  v("channels", s.channels);
-}
-
-/// The sums of C neighbouring columns from `channel` on.
-template <int C, typename T, typename Sink>
-TINYTC_INLINE void bias_grad_columns(const BiasGradShape& s, const T* dy, int channel, const Sink& sink) {
-  T s0 = T(0);
-  T s1 = T(0);
-  T s2 = T(0);
-  T s3 = T(0);
-  dy += channel;
-  for (int row = 0; row < s.rows; ++row) {
-    s0 += dy[0];
-    if (C > 1) s1 += dy[1];
-    if (C > 2) s2 += dy[2];
-    if (C > 3) s3 += dy[3];
-    dy += s.channels;
-  }
-  sink(channel, s0);
-  if (C > 1) sink(channel + 1, s1);
-  if (C > 2) sink(channel + 2, s2);
-  if (C > 3) sink(channel + 3, s3);
-}
-
-/// Gradient of a bias: sink(channel, sum of dy over the rows in order). dy: [rows][channels].
-template <typename T, typename Sink>
-TINYTC_INLINE void bias_grad(const BiasGradShape& s, const T* dy, Sink sink) {
-  const int full = s.channels / 4 * 4;
-  for (int c = 0; c < full; c += 4) {
-    bias_grad_columns<4>(s, dy, c, sink);
-  }
-  for (int c = full; c < s.channels; ++c) {
-    bias_grad_columns<1>(s, dy, c, sink);
-  }
-}
-
 }  // namespace tinytc
 
 #endif  // TINYTC_RUNTIME_CONV2D_GRAD_H

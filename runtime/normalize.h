@@ -7,6 +7,7 @@
 #ifndef TINYTC_RUNTIME_NORMALIZE_H
 #define TINYTC_RUNTIME_NORMALIZE_H
 
+#include "runtime/bias_grad.h"
 #include "runtime/elementwise.h"
 #include "runtime/math_bits.h"
 #include "runtime/sinks.h"
@@ -92,32 +93,6 @@ TINYTC_INLINE void layer_norm_scale_grad(const LayerNormShape& shape, const T* x
   }
 }
 
-/// `outer` times `channels` times `inner` elements; channels-last: inner = 1.
-struct ChannelShape {
-  int outer;
-  int channels;
-  int inner;
-};
-template <typename V>
-constexpr void visit(const ChannelShape& s, V&& v) {
-  v("outer", s.outer);
-  v("channels", s.channels);
-  v("inner", s.inner);
-}
-
-/// The gradient of a bias that is added to each channel: the sum of dy over outer and inner. Also LayerNorm's
-/// bias (outer = rows, channels = width, inner = 1). dy: [outer][channels][inner].
-template <typename T, typename Sink>
-TINYTC_INLINE void channel_bias_grad(const ChannelShape& shape, const T* dy, Sink sink) {
-  for (int c = 0; c < shape.channels; ++c) {
-    T sum = 0;
-    for (int o = 0; o < shape.outer; ++o) {
-      for (int i = 0; i < shape.inner; ++i) sum += dy[(o * shape.channels + c) * shape.inner + i];
-    }
-    sink(c, sum);
-  }
-}
-
 /// inverse = 1 / sqrt(variance + epsilon), `count` elements each: what the gradients of a BatchNorm with
 /// frozen statistics take.
 template <typename T>
@@ -163,15 +138,12 @@ TINYTC_INLINE void batch_norm_frozen_grad(const ChannelShape& shape, const T* sc
 }
 constexpr int batch_norm_frozen_grad_lead_dy(const ChannelShape&) { return 0; }
 
-/// mean and inverse = 1 / sqrt(variance + epsilon) of each channel of this batch; the running statistics move
-/// towards the batch's: r = r * momentum + batch * (1 - momentum), ONNX's momentum (PyTorch's is 1 -
-/// momentum). `unbiased`: the running variance takes the batch's times n / (n - 1), as PyTorch does; n is
-/// above 1. running_mean, running_variance: [channels] or null.
+/// mean, variance (the mean of squared differences) and inverse = 1 / sqrt(variance + epsilon) of each channel
+/// of this batch, [channels] each. x: [outer][channels][inner].
 template <typename T>
-TINYTC_INLINE void batch_statistics(const ChannelShape& shape, T epsilon, T momentum, bool unbiased,
-                                    const T* x, T* running_mean, T* running_variance, T* mean, T* inverse) {
-  const int n = shape.outer * shape.inner;
-  const T count = static_cast<T>(n);
+TINYTC_INLINE void batch_statistics(const ChannelShape& shape, T epsilon, const T* x, T* mean, T* variance,
+                                    T* inverse) {
+  const T count = static_cast<T>(shape.outer * shape.inner);
   for (int c = 0; c < shape.channels; ++c) {
     T sum = 0;
     for (int o = 0; o < shape.outer; ++o) {
@@ -186,13 +158,22 @@ TINYTC_INLINE void batch_statistics(const ChannelShape& shape, T epsilon, T mome
       }
     }
     mean[c] = center;
-    inverse[c] = static_cast<T>(1) / math_sqrt(squares / count + epsilon);
-    const T rest = static_cast<T>(1) - momentum;
-    const T variance = squares / static_cast<T>(unbiased ? max_of(n - 1, 1) : n);
-    if (running_mean != nullptr) running_mean[c] = mul_add(rounded(running_mean[c] * momentum), rest, center);
-    if (running_variance != nullptr) {
-      running_variance[c] = mul_add(rounded(running_variance[c] * momentum), rest, variance);
-    }
+    variance[c] = squares / count;
+    inverse[c] = static_cast<T>(1) / math_sqrt(variance[c] + epsilon);
+  }
+}
+
+/// The running statistics move towards a batch's: r = r * momentum + batch * (1 - momentum), ONNX's momentum
+/// (PyTorch's is 1 - momentum). `correction` multiplies the variance: n / (n - 1) for the unbiased one, which
+/// PyTorch keeps. All tensors: `count` elements.
+template <typename T>
+TINYTC_INLINE void running_statistics(const ElementwiseShape& shape, T momentum, T correction, const T* mean,
+                                      const T* variance, T* running_mean, T* running_variance) {
+  const T rest = static_cast<T>(1) - momentum;
+  for (int c = 0; c < shape.count; ++c) {
+    running_mean[c] = mul_add(rounded(running_mean[c] * momentum), rest, mean[c]);
+    running_variance[c] =
+        mul_add(rounded(running_variance[c] * momentum), rest, rounded(variance[c] * correction));
   }
 }
 

@@ -1,6 +1,6 @@
 // Conv, ConvTranspose and their gradients. 1-D and 2-D, groups, dilation, auto_pad; kernels take channels-last activations.
 //
-// Internal rows: ConvInputGrad(dy, w[, bias]) (also what ConvTranspose computes), ConvWeightGrad(x, dy), ConvBiasGrad(dy). They carry
+// Internal rows: ConvInputGrad(dy, w[, bias]) (also what ConvTranspose computes), ConvWeightGrad(x, dy). They carry
 // Conv's attributes and `input_shape`, the [N,C,spatial...] shape of Conv's input. Attributes that passes set on Conv and ConvInputGrad:
 // channels_last, activation_lo / activation_hi (a clamp on the result), and input 3 of Conv, a residual that is added before it.
 #include <fmt/format.h>
@@ -163,21 +163,14 @@ void lower_weight_grad(LowerContext& context) {
                {shape_argument("Conv2dShape", s), context.in(0), context.in(1), context.sink()}, conv2d_weight_grad_macs(s));
 }
 
-std::vector<TensorType> infer_bias_grad(const TypeContext& context) {
-  rules::require_float(context);
-  return {{context.input(0).dtype, {channels_first(context.shape(0), context.attributes())[1]}}};
-}
-
-void lower_bias_grad(LowerContext& context) {
-  require_channels_last(context);
-  const Shape& dy = context.input_shape(0);
-  const BiasGradShape s{to_int(element_count(dy) / dy.back()), to_int(dy.back())};
-  context.call("runtime/conv2d_grad.h", "bias_grad", {shape_argument("BiasGradShape", s), context.in(0), context.sink()});
-}
-
 Attributes with_shape(Attributes attributes, const std::string& name, const Shape& shape) {
   attributes.set(name, shape);
   return attributes;
+}
+
+/// Absent where not set: choose_layout takes the attribute for decided.
+Attributes channels_of(const Attributes& attributes) {
+  return is_channels_last(attributes) ? Attributes{{"channels_last", std::int64_t{1}}} : Attributes{};
 }
 
 /// Gradients of y = Conv(x, w, bias); `x`, `w`: node inputs 0 and 1.
@@ -189,7 +182,7 @@ void gradient_of_conv(GradientContext& context) {
   if (context.needs(1))
     context.set_gradient(1, context.emit("ConvWeightGrad", {context.input(0), dy},
                                          with_shape(attributes, "weight_shape", context.type(context.input(1)).shape)));
-  if (context.needs(2)) context.set_gradient(2, context.emit("ConvBiasGrad", {dy}, attributes));
+  if (context.needs(2)) context.set_gradient(2, context.emit("ChannelSum", {dy}, channels_of(attributes)));
 }
 
 /// Gradients of y = ConvInputGrad(x, w, bias), a linear map of x whose transpose is Conv.
@@ -200,7 +193,7 @@ void gradient_of_input_grad(GradientContext& context) {
   if (context.needs(1))
     context.set_gradient(1, context.emit("ConvWeightGrad", {dy, context.input(0)},
                                          with_shape(attributes, "weight_shape", context.type(context.input(1)).shape)));
-  if (context.needs(2)) context.set_gradient(2, context.emit("ConvBiasGrad", {dy}, attributes));
+  if (context.needs(2)) context.set_gradient(2, context.emit("ChannelSum", {dy}, channels_of(attributes)));
 }
 
 // --- ConvTranspose: the same map as ConvInputGrad, with its output's shape from its own attributes ---
@@ -351,12 +344,6 @@ OpRows convolution_ops() {
        .infer = infer_weight_grad,
        .lower = lower_weight_grad,
        .layout = {.spatial_inputs = {0, 1}, .needs_channels_last = true},
-       .takes_sink = true,
-       .is_public = false},
-      {.name = "ConvBiasGrad",
-       .infer = infer_bias_grad,
-       .lower = lower_bias_grad,
-       .layout = {.spatial_inputs = {0}, .needs_channels_last = true},
        .takes_sink = true,
        .is_public = false},
   };

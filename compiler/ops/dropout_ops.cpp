@@ -2,7 +2,7 @@
 //   DropoutTraining  (x, seed) -> y: elements are dropped by a function of the seed and their position, so
 //   the mask is never stored and
 //                    the gradient is the same operator on dy
-//   NextSeed         (seed) -> seed + 1 in place: once a training step, before the readers
+//   NextSeed         (seed) -> seed + 1 in place: once a training step, after the readers
 #include <fmt/format.h>
 
 #include "compiler/op_table.h"
@@ -33,8 +33,7 @@ void lower_dropout(LowerContext& context) {
       {shape_argument("ElementwiseShape", shape), literal(std::string("std::uint8_t{1}")), context.out(1)});
 }
 
-/// A state of its own counts the training steps; its next value is the seed of this step's mask, forwards and
-/// backwards.
+/// A state of its own counts the training steps; it is the seed of this step's mask, forwards and backwards.
 void enter_training(Graph& graph, Node& node, bool) {
   if (ratio_of(node.attributes) == 0) return;
   if (node.outputs.size() > 1 && node.outputs[1] != no_value)
@@ -46,9 +45,9 @@ void enter_training(Graph& graph, Node& node, bool) {
   const std::string name = graph.value(node.outputs[0]).name + "/seed";
   const ValueId seed =
       add_value(graph, {name, type, Role::state, encode(type.dtype, {static_cast<double>(start)})});
-  const ValueId next = add_node(graph, "NextSeed", {seed}, 1, {}, node.location, name).front();
+  add_node(graph, "NextSeed", {seed}, 1, {}, node.location, name);
   node.op = &op("DropoutTraining");
-  node.inputs = {node.inputs[0], next};
+  node.inputs = {node.inputs[0], seed};
   node.outputs.resize(1);
 }
 

@@ -1,4 +1,4 @@
-// Reductions over axes, ArgMax and ArgMin, and SumTo, the gradient of broadcasting.
+// Reductions over axes, ArgMax and ArgMin, SumTo, the gradient of broadcasting, and ChannelSum, that of a bias.
 //
 // One line of `reductions` makes an operator; the gradient of some is an operator "<Name>Grad" (dy, x, y), of
 // the others a composition with Expand. Attributes: `axes` (absent: all), `keepdims`, `noop_with_empty_axes`.
@@ -6,6 +6,7 @@
 
 #include "compiler/op_table.h"
 #include "compiler/ops/int8.h"
+#include "compiler/ops/norm.h"
 #include "compiler/ops/rules.h"
 #include "runtime/reduce.h"
 #include "runtime/reduce_shapes.h"
@@ -259,10 +260,26 @@ OpDef sum_to_row() {
   return row;
 }
 
+/// The gradient of what is added to each channel: the sum of dy over all else.
+OpDef channel_sum_row() {
+  const auto infer = [](const TypeContext& context) {
+    require_float(context);
+    require_rank(context, 0, 1);
+    return channel_vector(context);
+  };
+  const auto lower = [](LowerContext& context) {
+    const ChannelShape shape = channel_shape(context.attributes(), context.input_shape(0));
+    context.call("runtime/bias_grad.h", "bias_grad", {shape_argument("ChannelShape", shape), context.in(0), context.sink()});
+  };
+  OpDef row = internal_row("ChannelSum", 1, infer, lower, {0}, {});
+  row.takes_sink = true;
+  return row;
+}
+
 }  // namespace
 
 OpRows reduce_ops() {
-  OpRows rows = {arg_row("ArgMax", false), arg_row("ArgMin", true), sum_to_row()};
+  OpRows rows = {arg_row("ArgMax", false), arg_row("ArgMin", true), sum_to_row(), channel_sum_row()};
   for (const Reduction& reduction : reductions) {
     rows.push_back(reduction_row(reduction));
     if (std::string(reduction.name) == "ReduceMean") rows.back().quantized = int8::quantized_mean;

@@ -1,4 +1,4 @@
-// Type rules of compiler/ops/softmax_ops.cpp, norm_ops.cpp and loss_ops.cpp.
+// Type rules of compiler/ops/softmax_ops.cpp, batch_norm_ops.cpp, layer_norm_ops.cpp and loss_ops.cpp.
 #include <catch2/catch.hpp>
 
 #include "test/compiler/ops_support.h"
@@ -32,9 +32,11 @@ TEST_CASE("normalisation") {
        {},
        {},
        "input 1 has shape [3], must be [4]"},
-      {"BatchNormalizationTraining", {f32({2, 3}), c3, c3, c3, c3}, {}, {f32({2, 3}), c3, c3, c3, c3}},
+      {"BatchNormalizationTraining", {f32({2, 3}), c3, c3}, {}, {f32({2, 3}), c3, c3}},
+      {"RunningStatistics", {c3, c3, c3, c3}, {}, {c3, c3}},
+      {"RunningStatistics", {c3, f32({4}), c3, c3}, {}, {}, "input 1 has shape [4], must be [3]"},
       {"BatchNormalizationTraining",
-       {f32({1, 3}), c3, c3, c3, c3},
+       {f32({1, 3}), c3, c3},
        {},
        {},
        "statistics of a single value per channel"},

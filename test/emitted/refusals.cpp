@@ -1,4 +1,4 @@
-// Bad arguments of training calls: nothing changes and NaN comes back. LABELS is defined where the labels are classes.
+// Bad arguments of training calls, and steps whose loss is not finite: nothing changes, and the call says so. LABELS is defined where the labels are classes.
 #include <cstdio>
 #include <cstring>
 #include <initializer_list>
@@ -62,6 +62,17 @@ int main() {
     expect_refused("target", bad, 0.01F, true);
   }
 #endif
+  // Finite inputs whose activations are not: only the loss shows it, when the forward pass has run.
+  float ordinary[inputs];
+  std::memcpy(ordinary, input, sizeof ordinary);
+  for (float& x : input) x = std::numeric_limits<float>::max();
+  model.save(before, bytes);
+  const float loss = driver::train_step(model, input, good, 0.01F);
+  expect(is_nan(loss) || loss > std::numeric_limits<float>::max(), "a loss that is not finite comes back");
+  model.save(after, bytes);
+  expect(std::memcmp(before, after, bytes) == 0, "a loss that is not finite changes nothing");
+  std::memcpy(input, ordinary, sizeof ordinary);
+
   model.save(before, bytes);
   expect(driver::train_step(model, input, good, 0.01F) > 0.0F, "a good step afterwards");
   model.save(after, bytes);

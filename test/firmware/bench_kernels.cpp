@@ -9,6 +9,7 @@
 // count.
 #include "marker.h"
 #include "runtime/conv2d.h"
+#include "runtime/bias_grad.h"
 #include "runtime/conv2d_grad.h"
 #include "runtime/depthwise_conv2d.h"
 #include "runtime/gemm.h"
@@ -100,7 +101,7 @@ TINYTC_NOINLINE void average_pool() {
 
 template <int Rows, int C>
 TINYTC_NOINLINE void bias_gradient() {
-  constexpr BiasGradShape s{Rows, C};
+  constexpr ChannelShape s{Rows, C, 1};
   bias_grad(s, y, Sgd<float>{trained, rate, 0.0F});
 }
 

@@ -1,6 +1,7 @@
 // Runs the multiplying float kernels on seeded random shapes and prints a CRC of each family's results:
 // kernels_test.py demands that the host (portable code) and the emulated boards (assembly) print the same.
 #include "board.h"
+#include "runtime/bias_grad.h"
 #include "runtime/conv2d.h"
 #include "runtime/conv2d_grad.h"
 #include "runtime/crc32.h"
@@ -191,7 +192,7 @@ TINYTC_NOINLINE void pools() {
   add_to_crc(y);
   average_pool2d_grad(s, y, x);
   add_to_crc(x);
-  bias_grad(BiasGradShape{integer(1, 20), integer(1, 20)}, w, StoreGradient<float>{bias});
+  bias_grad(ChannelShape{integer(1, 20), integer(1, 20), 1}, w, StoreGradient<float>{bias});
   crc = crc32(crc, reinterpret_cast<const std::uint8_t*>(bias), sizeof bias);
 }
 

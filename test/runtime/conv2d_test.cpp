@@ -215,14 +215,3 @@ TEST_CASE("conv2d is exact when its output overlaps its input by the stated lead
   }
   REQUIRE(checked > 100);
 }
-
-TEST_CASE("bias_grad sums columns") {
-  Random random(4);
-  const auto dy = random.tensor<double>(7 * 5);
-  std::vector<double> expected(5), gradient(5);
-  std::vector<int> calls(5);
-  for (std::size_t i = 0; i < dy.size(); ++i) expected[i % 5] += dy[i];
-  bias_grad(BiasGradShape{7, 5}, dy.data(), CountingSink<double>{gradient.data(), calls.data()});
-  REQUIRE(all_ones(calls));
-  REQUIRE(gradient == expected);  // the same order of additions
-}

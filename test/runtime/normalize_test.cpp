@@ -81,7 +81,7 @@ TEST_CASE("gradients of layer_norm are those of finite differences") {
   layer_norm_grad(shape, x.data(), scale.data(), mean.data(), inverse.data(), dy.data(), dx.data());
   layer_norm_scale_grad(shape, x.data(), mean.data(), inverse.data(), dy.data(),
                         StoreGradient<double>{dscale.data()});
-  channel_bias_grad(ChannelShape{3, 5, 1}, dy.data(), StoreGradient<double>{dbias.data()});
+  bias_grad(ChannelShape{3, 5, 1}, dy.data(), StoreGradient<double>{dbias.data()});
   check_numeric(x, dx, forward, dy);
   check_numeric(scale, dscale, forward, dy);
   check_numeric(bias, dbias, forward, dy);
@@ -115,7 +115,7 @@ TEST_CASE("batch_norm applies given statistics, and its gradients hold them fixe
     batch_norm_frozen_grad(shape, scale.data(), inverse.data(), dy.data(), dx.data());
     batch_norm_scale_grad(shape, x.data(), mean.data(), inverse.data(), dy.data(),
                           StoreGradient<double>{dscale.data()});
-    channel_bias_grad(shape, dy.data(), StoreGradient<double>{dbias.data()});
+    bias_grad(shape, dy.data(), StoreGradient<double>{dbias.data()});
     check_numeric(x, dx, forward, dy);
     check_numeric(scale, dscale, forward, dy);
     check_numeric(bias, dbias, forward, dy);
@@ -130,11 +130,10 @@ TEST_CASE("batch_norm for training uses and differentiates the batch's statistic
     List x = random.tensor<double>(elements(shape)), scale = random.tensor<double>(shape.channels);
     List bias = random.tensor<double>(shape.channels);
     const List dy = random.tensor<double>(elements(shape));
-    List mean(channels), inverse(channels), dx(count), dscale(channels), scratch(2 * channels);
-    double* none = nullptr;
+    List mean(channels), variance(channels), inverse(channels), dx(count), dscale(channels), scratch(2 * channels);
     const auto forward = [&] {
       List y(count);
-      batch_statistics(shape, 1e-5, 0.9, true, x.data(), none, none, mean.data(), inverse.data());
+      batch_statistics(shape, 1e-5, x.data(), mean.data(), variance.data(), inverse.data());
       batch_norm_train(shape, x.data(), scale.data(), bias.data(), mean.data(), inverse.data(), y.data());
       return y;
     };
@@ -163,16 +162,16 @@ TEST_CASE("batch_norm for training uses and differentiates the batch's statistic
 
 TEST_CASE("running statistics move like ONNX's, the variance unbiased like PyTorch's") {
   const float x[] = {1, 2, 3, 6};
-  float running_mean = 10, running_variance = 4, mean = 0, inverse = 0;
-  batch_statistics(ChannelShape{4, 1, 1}, 0.0f, 0.75f, true, x, &running_mean, &running_variance, &mean,
-                   &inverse);
+  float running_mean = 10, running_variance = 4, mean = 0, variance = 0, inverse = 0;
+  batch_statistics(ChannelShape{4, 1, 1}, 0.0f, x, &mean, &variance, &inverse);
   CHECK(mean == 3);
+  CHECK(variance == 3.5f);
   CHECK(inverse == Approx(1 / std::sqrt(3.5)));
+  running_statistics(ElementwiseShape{1}, 0.75f, 4.0f / 3, &mean, &variance, &running_mean, &running_variance);
   CHECK(running_mean == 0.75f * 10 + 0.25f * 3);
   CHECK(running_variance == Approx(0.75 * 4 + 0.25 * 14 / 3));
   running_variance = 4;
-  batch_statistics(ChannelShape{4, 1, 1}, 0.0f, 0.75f, false, x, &running_mean, &running_variance, &mean,
-                   &inverse);
+  running_statistics(ElementwiseShape{1}, 0.75f, 1.0f, &mean, &variance, &running_mean, &running_variance);
   CHECK(running_variance == 0.75f * 4 + 0.25f * 3.5f);
 }
 
