@@ -123,8 +123,8 @@ QuantizeFacts quantize_model(Graph& graph, const Samples& samples, const Quantiz
   absorb_biases(graph);
   if (options.equalize) equalize_layers(graph, samples);
   const Ranges ranges = observe_ranges(graph, samples, options.calibration);
-  const QuantizationPlan plan = plan_quantization(graph, ranges, options.keep_float);
-  QuantizeFacts facts{std::string(name_of(options.calibration)), samples.count, {}};
+  const QuantizationPlan plan = plan_quantization(graph, ranges, options.names);
+  QuantizeFacts facts{std::string(name_of(options.calibration)), samples.count, {}, graph};
   for (std::size_t n = 0; n < graph.nodes.size(); ++n)
     if (!plan.is_stored[n]) facts.float_nodes.push_back(graph.nodes[n].location);
   if (facts.float_nodes.size() == graph.nodes.size()) throw UserError("--quantize: no operator of the model has an int8 form");

@@ -8,11 +8,12 @@ namespace tinytc {
 
 struct QuantizeOptions {
   Calibration calibration = Calibration::minmax;
-  std::vector<std::string> keep_float;  // patterns of node names
-  bool equalize = false;                // passes/equalize
+  QuantizationNames names;
+  bool equalize = false;  // passes/equalize
 };
 
-/// Adds constants to biases, equalizes, chooses ranges, corrects biases, and rewrites `graph` (simplified, constants folded, nothing trained) with QuantizeLinear and DequantizeLinear. UserError when the graph is
+/// Adds constants to biases, equalizes, chooses ranges, corrects biases, and rewrites `graph` (simplified, constants folded, nothing trained)
+/// with QuantizeLinear and DequantizeLinear. UserError when the graph is
 /// quantized already, when there are no samples, or when nothing in it has an int8 form.
 QuantizeFacts quantize_model(Graph& graph, const Samples& samples, const QuantizeOptions& options);
 

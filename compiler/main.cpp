@@ -100,9 +100,10 @@ Output emit_within(Program& program, EmitOptions& emit, const Target& target, Pr
 std::pair<QuantizeFacts, Validation> quantize(Graph& model, const Options& options) {
   const Samples calibration = read_samples(options.calibrate, model);
   const std::optional<Samples> others = options.validate.empty() ? std::nullopt : std::optional(read_samples(options.validate, model));
-  const Graph real = model;
   QuantizeFacts facts = quantize_model(model, calibration, options.quantization);
-  return {std::move(facts), validate(make_entries(real, nullptr).at(Entry::predict), make_entries(model, nullptr).at(Entry::predict), others ? *others : calibration)};
+  Validation validation =
+      validate(make_entries(facts.real, nullptr).at(Entry::predict), make_entries(model, nullptr).at(Entry::predict), others ? *others : calibration);
+  return {std::move(facts), std::move(validation)};
 }
 
 void compile(const Options& options) {

@@ -82,8 +82,20 @@ const QuantizedTensor* QuantizeContext::input(int i) const {
 
 const QuantizedTensor* QuantizeContext::activation(int i) const {
   const QuantizedTensor* tensor = input(i);
-  const bool fits = tensor != nullptr && graph.type(tensor->stored).dtype == DType::i8 && tensor->quantization.axis < 0;
+  const bool fits = tensor != nullptr && output_type == DType::i8 && graph.type(tensor->stored).dtype == DType::i8 && tensor->quantization.axis < 0;
   return fits ? tensor : nullptr;
+}
+
+const QuantizedTensor* QuantizeContext::wide_activation(int i) const {
+  const QuantizedTensor* tensor = input(i);
+  if (tensor == nullptr || tensor->quantization.axis >= 0) return nullptr;
+  const DType dtype = graph.type(tensor->stored).dtype;
+  return dtype == DType::i8 || dtype == DType::i16 ? tensor : nullptr;
+}
+
+bool QuantizeContext::is_wide() const {
+  const auto is_int16 = [&](const std::optional<QuantizedTensor>& tensor) { return tensor && graph.type(tensor->stored).dtype == DType::i16; };
+  return output_type == DType::i16 || std::any_of(operands_.begin(), operands_.end(), is_int16);
 }
 
 ValueId QuantizeContext::emit(const std::string& op_name, std::vector<ValueId> inputs, Attributes attributes) {
@@ -91,6 +103,7 @@ ValueId QuantizeContext::emit(const std::string& op_name, std::vector<ValueId> i
   attributes.set("y_zero_point", std::int64_t{output.zero_points[0]});
   attributes.set("y_lo", std::int64_t{lo});
   attributes.set("y_hi", std::int64_t{hi});
+  if (output_type == DType::i16) attributes.set("y_bits", std::int64_t{16});
   return add_node(graph, op_name, std::move(inputs), 1, std::move(attributes), node.location, "int8/" + node.location.node).front();
 }
 

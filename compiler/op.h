@@ -223,19 +223,24 @@ struct QuantizedTensor {
 /// that compute the stored result from the stored operands.
 class QuantizeContext {
  public:
-  QuantizeContext(Graph& of, const Node& at, std::vector<std::optional<QuantizedTensor>> operands, Quantization result, Clamp bounds)
-      : graph(of), node(at), output(std::move(result)), lo(static_cast<int>(bounds.lo)), hi(static_cast<int>(bounds.hi)), operands_(std::move(operands)) {}
+  QuantizeContext(Graph& of, const Node& at, std::vector<std::optional<QuantizedTensor>> operands, Quantization result, DType result_type, Clamp bounds)
+      : graph(of), node(at), output(std::move(result)), output_type(result_type), lo(static_cast<int>(bounds.lo)), hi(static_cast<int>(bounds.hi)), operands_(std::move(operands)) {}
   Graph& graph;
   const Node node;            // on real numbers
-  const Quantization output;  // of the result, per tensor, int8
-  const int lo, hi;           // bounds of the stored result, within int8: where clamps after the operator end
+  const Quantization output;  // of the result, per tensor
+  const DType output_type;    // int8 or int16
+  const int lo, hi;           // bounds of the stored result, within its type: where clamps after the operator end
 
   bool has_input(int i) const { return static_cast<std::size_t>(i) < node.inputs.size() && node.inputs[static_cast<std::size_t>(i)] != no_value; }
   const Shape& shape(int i) const { return graph.shape(node.inputs[static_cast<std::size_t>(i)]); }
-  /// Input i as it was stored (int8; a bias as int32); null when it was not quantized.
+  /// Input i as it was stored (int8 or int16; a bias as int32); null when it was not quantized.
   const QuantizedTensor* input(int i) const;
-  /// The same where it is int8 with one scale.
+  /// The same where it is int8 with one scale, and the result is int8.
   const QuantizedTensor* activation(int i) const;
+  /// The same where it is int8 or int16 with one scale.
+  const QuantizedTensor* wide_activation(int i) const;
+  /// Whether the result or an operand is int16: the operator needs the kernels for such.
+  bool is_wide() const;
   const Value& stored(int i) const { return graph.value(input(i)->stored); }
   /// Appends an int8 node with the operator's location, and gives it the result's quantization and bounds; its output.
   ValueId emit(const std::string& op, std::vector<ValueId> inputs, Attributes attributes = {});

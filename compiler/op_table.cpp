@@ -15,6 +15,7 @@ constexpr Family families[] = {
     dropout_ops,
     gemm_ops,
     index_ops,
+    int16_ops,
     int8_convolution_ops,
     int8_dense_ops,
     int8_elementwise_ops,

@@ -13,6 +13,7 @@ OpRows convolution_ops();
 OpRows dropout_ops();
 OpRows gemm_ops();
 OpRows index_ops();
+OpRows int16_ops();
 OpRows int8_convolution_ops();
 OpRows int8_dense_ops();
 OpRows int8_elementwise_ops();

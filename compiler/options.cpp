@@ -38,7 +38,7 @@ Exit codes: 0 done, 1 bad input or does not fit, 2 wrong usage, 70 a defect of t
 /// What CLI11 fills before it is checked.
 struct Raw {
   std::string model, out = ".", target = "host", target_file, name, train, loss, prefer = "balanced", batch_norm = "frozen", ram, flash;
-  std::string quantize, validate, calibrate, calibration = "minmax", input_type, output_type;
+  std::string quantize, validate, calibrate, calibration = "minmax", activations = "int8", input_type, output_type;
   std::vector<std::string> dims, dump, keep_float;
   std::int64_t batch = 0;
   std::optional<double> weight_decay;
@@ -82,6 +82,7 @@ void define_options(CLI::App& app, Raw& raw, Options& options) {
   app.add_option("--validate", raw.validate, "Samples on which --quantize compares int8 with float (default: those of --calibrate)");
   app.add_option("--calibration", raw.calibration, "How ranges follow from them: minmax, percentile, mse or entropy")
       ->check(CLI::IsMember({"minmax", "percentile", "mse", "entropy"}))->capture_default_str();
+  app.add_option("--activations", raw.activations, "int8, int16, or int16:GLOB,... for the tensors that these nodes read and compute")->capture_default_str();
   app.add_option("--keep-float", raw.keep_float, "Nodes to leave in float32: comma-separated names or patterns")->allow_extra_args(false);
   app.add_flag("--equalize", options.quantization.equalize, "Rescale channels of very different size between layers before quantizing");
   app.add_option("--input-type", raw.input_type, "int8 or float32: what predict() takes (default: as the model)")->check(CLI::IsMember({"int8", "float32"}));
@@ -147,12 +148,18 @@ void check_quantization(const Raw& raw, Options& options) {
   options.validate = raw.validate;
   if (options.quantize && raw.calibrate.empty()) usage("--quantize needs --calibrate FILE: samples of the inputs, .npz or .npy");
   if (options.quantize && options.train) usage("--quantize with --train: training in int8 is not supported yet");
-  if (!options.quantize && (options.quantization.equalize || !raw.calibrate.empty() || !raw.validate.empty() || !raw.keep_float.empty() || raw.calibration != "minmax"))
-    usage("--calibrate, --validate, --calibration, --keep-float and --equalize belong to --quantize int8");
+  const bool has_detail = options.quantization.equalize || !raw.calibrate.empty() || !raw.validate.empty() || !raw.keep_float.empty() ||
+                          raw.calibration != "minmax" || raw.activations != "int8";
+  if (!options.quantize && has_detail)
+    usage("--calibrate, --validate, --calibration, --activations, --keep-float and --equalize belong to --quantize int8");
   for (Calibration method : {Calibration::minmax, Calibration::percentile, Calibration::mse, Calibration::entropy})
     if (name_of(method) == raw.calibration) options.quantization.calibration = method;
   for (const std::string& list : raw.keep_float)
-    for (std::string& pattern : split_list(list)) options.quantization.keep_float.push_back(std::move(pattern));
+    for (std::string& pattern : split_list(list)) options.quantization.names.keep_float.push_back(std::move(pattern));
+  const std::string wide = "int16";
+  if (raw.activations == wide) options.quantization.names.int16 = {"*"};
+  else if (raw.activations.starts_with(wide + ":")) options.quantization.names.int16 = split_list(raw.activations.substr(wide.size() + 1));
+  else if (raw.activations != "int8") usage(fmt::format("--activations {}: must be int8, int16 or int16:GLOB,...", printable(raw.activations)));
   const auto type = [](const std::string& name) { return name.empty() ? std::nullopt : std::optional(name == "int8" ? DType::i8 : DType::f32); };
   options.interface_types = {type(raw.input_type), type(raw.output_type)};
 }

@@ -36,7 +36,8 @@ double stored_number(double real, const Quantization& quantization) {
 std::vector<TensorType> int8_result(const TypeContext& context, const Shape& shape) {
   const auto zero_point = static_cast<std::int32_t>(context.attributes().get_int("y_zero_point", 0));
   const auto scale = static_cast<float>(context.attributes().get_float("y_scale", 1));
-  return {{DType::i8, shape, Quantization{{scale}, {zero_point}, -1}}};
+  const DType dtype = context.attributes().get_int("y_bits", 8) == 16 ? DType::i16 : DType::i8;
+  return {{dtype, shape, Quantization{{scale}, {zero_point}, -1}}};
 }
 
 }  // namespace tinytc

@@ -11,7 +11,7 @@ Quantization quantization_of(const Graph& graph, const Node& node);
 std::optional<Quantization> flipped(std::optional<Quantization> quantization, DType from);
 /// round(real / scale) + zero_point, as quantize_linear computes it, in double; infinite bounds give infinite results.
 double stored_number(double real, const Quantization& quantization);
-/// The type of an int8 node's only output, from the attributes that QuantizeContext::emit gave it.
+/// The type of an int8 node's only output, from the attributes that QuantizeContext::emit gave it; int16 where `y_bits` says so.
 std::vector<TensorType> int8_result(const TypeContext& context, const Shape& shape);
 
 }  // namespace tinytc

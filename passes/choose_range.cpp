@@ -144,6 +144,11 @@ Range choose_range(const Histogram& histogram, Calibration method) {
   }
 }
 
+Quantization wide_quantization_for(const Range& range) {
+  const auto scale = static_cast<float>(std::max(-range.lo, range.hi) / 32767);
+  return {{scale >= std::numeric_limits<float>::min() ? scale : 1.0F}, {0}, -1};
+}
+
 Quantization quantization_for(const Range& range) {
   // A tensor of nothing but zeros takes any scale; what is too small for single precision counts as that.
   const auto scale = static_cast<float>((range.hi - range.lo) / steps);

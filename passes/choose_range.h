@@ -43,5 +43,7 @@ Range choose_range(const Histogram& histogram, Calibration method);
 
 /// Scale and zero point of an int8 tensor for a range: 0 is stored exactly, lo becomes -128 and hi 127 but for the zero point's rounding.
 Quantization quantization_for(const Range& range);
+/// The same of an int16 tensor, whose zero point is 0: the bound that is farther from 0 becomes 32767 or -32767.
+Quantization wide_quantization_for(const Range& range);
 
 }  // namespace tinytc

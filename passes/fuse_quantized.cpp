@@ -20,8 +20,15 @@ namespace tinytc {
 namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
-constexpr Clamp all_stored{-128, 127};
+constexpr Clamp all_int8{-128, 127}, all_int16{-32768, 32767};
 constexpr std::size_t longest_chain = 32;  // element-wise operators in one table
+
+/// What a stored result is to be.
+struct Wanted {
+  Quantization quantization;
+  DType dtype;  // int8 or int16
+  Clamp range() const { return dtype == DType::i16 ? all_int16 : all_int8; }
+};
 
 class QuantizedWalk {
  public:
@@ -198,7 +205,7 @@ class QuantizedWalk {
     Node moved = node;
     for (std::size_t i = 0; i < moved_inputs(node); ++i) moved.inputs[i] = operand(i);
     const TensorType stored{dtype(moved.inputs[0]), graph_.shape(moved.inputs[0]), quantization};
-    if (stored.dtype != DType::i8 && stored.dtype != DType::u8) return {};
+    if (stored.dtype != DType::i8 && stored.dtype != DType::u8 && stored.dtype != DType::i16) return {};
     if (moved.op->move.store != nullptr && !moved.op->move.store(moved, stored)) return {};
     const std::vector<TensorType> types = infer_types(graph_, moved);
     for (std::size_t i = 0; i < moved.outputs.size(); ++i) {
@@ -225,26 +232,27 @@ class QuantizedWalk {
   void quantize(Node node) {
     const ValueId out = node.outputs[0];
     const DType type = dtype(out);
-    Quantization wanted = quantization_of(graph_, node);
-    const bool is_byte = type == DType::i8 || type == DType::u8;
-    if (!is_byte || wanted.axis >= 0 || dtype(node.inputs[0]) != DType::f32) return append(std::move(node));
-    if (type == DType::u8) wanted = *flipped(wanted, type);
+    Wanted wanted{quantization_of(graph_, node), type == DType::i16 ? type : DType::i8};
+    const bool is_known = type == DType::i8 || type == DType::u8 || type == DType::i16;
+    if (!is_known || wanted.quantization.axis >= 0 || dtype(node.inputs[0]) != DType::f32) return append(std::move(node));
+    if (type == DType::u8) wanted.quantization = *flipped(wanted.quantization, type);
     const std::size_t values = graph_.values.size();
-    const ValueId result = fused(node.inputs[0], wanted, all_stored, node.location);
+    const ValueId result = fused(node.inputs[0], wanted, wanted.range(), node.location);
     const bool is_new = result != no_value && static_cast<std::size_t>(result) >= values;
     // An output of the graph needs an operator of its own that computes it.
-    if (result == no_value || (is_output(out) && !is_new && type == DType::i8)) return append(std::move(node));
+    if (result == no_value || (is_output(out) && !is_new && type != DType::u8)) return append(std::move(node));
     if (type == DType::u8) return flip_back(result, out, node.location);
     if (is_new) graph_.value(result).name = graph_.value(out).name;
     replaced_[out] = result;
   }
 
   /// The stored form of value `x` with that quantization and bounds; no_value when there is no int8 operator for what computes it.
-  ValueId fused(ValueId x, const Quantization& wanted, Clamp bounds, const Location& location) {
-    const bool is_free = bounds.lo == all_stored.lo && bounds.hi == all_stored.hi;
-    if (const QuantizedTensor* same = real(x); same != nullptr && is_free && same->quantization == wanted && dtype(same->stored) == DType::i8)
+  ValueId fused(ValueId x, const Wanted& wanted, Clamp bounds, const Location& location) {
+    const bool is_free = bounds.lo == wanted.range().lo && bounds.hi == wanted.range().hi;
+    if (const QuantizedTensor* same = real(x); same != nullptr && is_free && same->quantization == wanted.quantization && dtype(same->stored) == wanted.dtype)
       return same->stored;
     if (const ValueId table = as_table(x, wanted, bounds, location); table != no_value) return table;
+    if (const QuantizedTensor* other = real(x); other != nullptr && other->quantization.axis < 0) return requantized(x, *other, wanted, bounds, location);
     const Node* source = producer(x);
     if (source == nullptr || !is_single(x) || source->outputs.size() != 1) return no_value;
     if (source->op->as_clamp != nullptr) {
@@ -256,14 +264,21 @@ class QuantizedWalk {
     return no_value;
   }
 
-  static Clamp narrowed(Clamp bounds, Clamp clamp, const Quantization& wanted) {
-    const auto stored = [&](double real) { return std::clamp(stored_number(real, wanted), all_stored.lo, all_stored.hi); };
-    const double lo = std::isinf(clamp.lo) ? all_stored.lo : stored(clamp.lo), hi = std::isinf(clamp.hi) ? all_stored.hi : stored(clamp.hi);
+  /// A stored tensor at another scale, of another width.
+  ValueId requantized(ValueId x, const QuantizedTensor& tensor, const Wanted& wanted, Clamp bounds, const Location& location) {
+    if (dtype(tensor.stored) != DType::i16 && (dtype(tensor.stored) != DType::i8 || wanted.dtype != DType::i16)) return no_value;
+    return by_rule({&requantize_, {x}, {x}, {}, location}, wanted, bounds);
+  }
+
+  static Clamp narrowed(Clamp bounds, Clamp clamp, const Wanted& wanted) {
+    const Clamp all = wanted.range();
+    const auto stored = [&](double real) { return std::clamp(stored_number(real, wanted.quantization), all.lo, all.hi); };
+    const double lo = std::isinf(clamp.lo) ? all.lo : stored(clamp.lo), hi = std::isinf(clamp.hi) ? all.hi : stored(clamp.hi);
     // A clamp behind this one moves what it cuts off to its own ends.
     return {std::clamp(lo, bounds.lo, bounds.hi), std::clamp(hi, bounds.lo, bounds.hi)};
   }
 
-  ValueId by_rule(const Node& source, const Quantization& wanted, Clamp bounds) {
+  ValueId by_rule(const Node& source, const Wanted& wanted, Clamp bounds) {
     std::vector<std::optional<QuantizedTensor>> operands;
     for (ValueId id : source.inputs) {
       const QuantizedTensor* tensor = id == no_value ? nullptr : real(id);
@@ -271,14 +286,14 @@ class QuantizedWalk {
     }
     const std::size_t first = graph_.nodes.size();
     const Node copy = source;  // the list of nodes grows
-    QuantizeContext context(graph_, copy, std::move(operands), wanted, bounds);
+    QuantizeContext context(graph_, copy, std::move(operands), wanted.quantization, wanted.dtype, bounds);
     const ValueId result = copy.op->quantized(context);
     for (std::size_t n = first; n < graph_.nodes.size(); ++n) producer_[graph_.nodes[n].outputs[0]] = n;
     return result;
   }
 
   /// QuantizeLinear before an operator that only moves elements instead of behind it.
-  ValueId behind_move(const Node& source, const Quantization& wanted, Clamp bounds, const Location& location) {
+  ValueId behind_move(const Node& source, const Wanted& wanted, Clamp bounds, const Location& location) {
     const Node node = source;
     std::vector<ValueId> stored;
     for (std::size_t i = 0; i < moved_inputs(node); ++i) {
@@ -286,7 +301,7 @@ class QuantizedWalk {
       if (operand == no_value) return no_value;
       stored.push_back(operand);
     }
-    const std::vector<ValueId> results = stored_move(node, wanted, [&](std::size_t i) { return stored[i]; });
+    const std::vector<ValueId> results = stored_move(node, wanted.quantization, [&](std::size_t i) { return stored[i]; });
     return results.empty() ? no_value : results[0];
   }
 
@@ -318,9 +333,9 @@ class QuantizedWalk {
   }
 
   /// A table for all 256 stored numbers, which the same operators compute from a constant.
-  ValueId as_table(ValueId x, const Quantization& wanted, Clamp bounds, const Location& location) {
+  ValueId as_table(ValueId x, const Wanted& wanted, Clamp bounds, const Location& location) {
     Chain chain;
-    if (!find_chain(x, chain) || chain.leaf == no_value || graph_.shape(x) != graph_.shape(chain.leaf)) return no_value;
+    if (wanted.dtype != DType::i8 || !find_chain(x, chain) || chain.leaf == no_value || graph_.shape(x) != graph_.shape(chain.leaf)) return no_value;
     const QuantizedTensor leaf = *real(chain.leaf);
     std::vector<double> numbers(256);
     for (std::size_t i = 0; i < numbers.size(); ++i) numbers[i] = static_cast<double>(i) - 128;
@@ -340,9 +355,9 @@ class QuantizedWalk {
       for (ValueId id : node.inputs) inputs.push_back(copy(id));
       copy_of[node.outputs[0]] = emit(node.op->name, std::move(inputs), node.attributes, node.location);
     }
-    ValueId table = emit_conversion("QuantizeLinear", copy(x), wanted, location);
-    if (bounds.lo > all_stored.lo || bounds.hi < all_stored.hi) table = emit("Clip", {table}, {{"min", bounds.lo}, {"max", bounds.hi}}, location);
-    Attributes attributes{{"y_scale", double{wanted.scales[0]}}, {"y_zero_point", std::int64_t{wanted.zero_points[0]}}};
+    ValueId table = emit_conversion("QuantizeLinear", copy(x), wanted.quantization, location);
+    if (bounds.lo > all_int8.lo || bounds.hi < all_int8.hi) table = emit("Clip", {table}, {{"min", bounds.lo}, {"max", bounds.hi}}, location);
+    Attributes attributes{{"y_scale", double{wanted.quantization.scales[0]}}, {"y_zero_point", std::int64_t{wanted.quantization.zero_points[0]}}};
     return emit("Int8Table", {leaf.stored, table}, std::move(attributes), location);
   }
 
@@ -354,6 +369,7 @@ class QuantizedWalk {
 
   Graph& graph_;
   const OpDef& flip_ = op("FlipSign");
+  const OpDef& requantize_ = op("Int16Requantize");
   const bool fuses_;
   const std::vector<int> uses_;
   std::unordered_map<ValueId, ValueId> replaced_;  // results of QuantizeLinear -> the same from an int8 operator

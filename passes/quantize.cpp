@@ -35,18 +35,47 @@ bool is_candidate(const Graph& graph, const Node& node) {
   return node.op->quantized != nullptr || node.op->move.moves || node.op->layout.elementwise;
 }
 
-std::vector<bool> candidates(const Graph& graph, const std::vector<std::string>& keep_float) {
-  std::vector<bool> result, fits(keep_float.size(), false);
+/// Nodes, as bits, whose names fit one of the patterns of an option.
+std::vector<bool> named_nodes(const Graph& graph, const std::vector<std::string>& patterns, const char* option) {
+  std::vector<bool> result, fits(patterns.size(), false);
   for (const Node& node : graph.nodes) {
-    bool keeps = false;
-    for (std::size_t i = 0; i < keep_float.size(); ++i) {
-      if (!matches_glob(keep_float[i], node.location.node)) continue;
-      fits[i] = keeps = true;
+    bool is_named = false;
+    for (std::size_t i = 0; i < patterns.size(); ++i) {
+      if (!matches_glob(patterns[i], node.location.node)) continue;
+      fits[i] = is_named = true;
     }
-    result.push_back(!keeps && is_candidate(graph, node));
+    result.push_back(is_named);
   }
-  for (std::size_t i = 0; i < keep_float.size(); ++i)
-    if (!fits[i]) throw UserError(fmt::format("--keep-float {}: no node has such a name\n  hint: --dump import lists the nodes", printable(keep_float[i])));
+  for (std::size_t i = 0; i < patterns.size(); ++i)
+    if (!fits[i]) throw UserError(fmt::format("{} {}: no node has such a name\n  hint: --dump import lists the nodes", option, printable(patterns[i])));
+  return result;
+}
+
+std::vector<bool> candidates(const Graph& graph, const std::vector<std::string>& keep_float) {
+  std::vector<bool> result = named_nodes(graph, keep_float, "--keep-float");
+  for (std::size_t n = 0; n < result.size(); ++n) result[n] = !result[n] && is_candidate(graph, graph.nodes[n]);
+  return result;
+}
+
+/// The groups of tensors that the named nodes read, through what moves elements, and compute, with the clamps and moves behind them.
+std::set<ValueId> wide_groups(const Graph& graph, const QuantizationPlan& plan, const std::vector<bool>& is_wide) {
+  const std::vector<int> producer = producers(graph);
+  std::set<ValueId> result, behind;
+  for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
+    const Node& node = graph.nodes[n];
+    const bool follows = node.op->quantized == nullptr && std::any_of(node.inputs.begin(), node.inputs.end(), [&](ValueId id) { return behind.count(id) != 0; });
+    if (!plan.is_stored[n] || (!is_wide[n] && !follows)) continue;
+    for (ValueId id : node.inputs) {
+      while (id != no_value && plan.points.count(id) == 0 && producer[static_cast<std::size_t>(id)] >= 0)
+        id = graph.nodes[static_cast<std::size_t>(producer[static_cast<std::size_t>(id)])].inputs[0];
+      if (is_wide[n] && id != no_value && plan.points.count(id) != 0) result.insert(plan.points.at(id));
+    }
+    for (ValueId id : node.outputs) {
+      if (id == no_value) continue;
+      if (plan.points.count(id) != 0) result.insert(plan.points.at(id));
+      else if (follows || !node.op->move.moves) behind.insert(id);
+    }
+  }
   return result;
 }
 
@@ -78,7 +107,7 @@ class Insertion {
       : graph_(graph), plan_(plan), producer_(producers(graph)) {
     std::map<ValueId, Range> of_group;
     for (const auto& [id, first] : plan.points) of_group[first] = hull(of_group[first], range_of(id, ranges));
-    for (const auto& [first, range] : of_group) quantization_of_group_[first] = quantization_for(range);
+    for (const auto& [first, range] : of_group) quantization_of_group_[first] = plan.wide.count(first) != 0 ? wide_quantization_for(range) : quantization_for(range);
   }
 
   void run() {
@@ -121,13 +150,16 @@ class Insertion {
 
   /// Value `id` through int8 and back.
   void store(ValueId id, const Location& location) {
-    const Quantization& quantization = quantization_of_group_.at(plan_.points.at(id));
+    const ValueId group = plan_.points.at(id);
+    const Quantization& quantization = quantization_of_group_.at(group);
+    const bool is_wide = plan_.wide.count(group) != 0;
+    const DType dtype = is_wide ? DType::i16 : DType::i8;
     if (graph_.value(id).role == Role::constant) {
-      real_of_[id] = constant(graph_.value(id).name, numbers_of(graph_.value(id)), graph_.shape(id), quantization, DType::i8, 127, location);
+      real_of_[id] = constant(graph_.value(id).name, numbers_of(graph_.value(id)), graph_.shape(id), quantization, dtype, is_wide ? 32767 : 127, location);
       return;
     }
-    const ValueId stored = convert("QuantizeLinear", id, quantization, DType::i8, location);
-    real_of_[id] = convert("DequantizeLinear", stored, quantization, DType::i8, location);
+    const ValueId stored = convert("QuantizeLinear", id, quantization, dtype, location);
+    real_of_[id] = convert("DequantizeLinear", stored, quantization, dtype, location);
   }
 
   /// A stored constant and its conversion.
@@ -271,12 +303,14 @@ void absorb_biases(Graph& graph) {
   remove_dead(graph);
 }
 
-QuantizationPlan plan_quantization(const Graph& graph, const Ranges& ranges, const std::vector<std::string>& keep_float) {
-  QuantizationPlan plan{candidates(graph, keep_float), {}};
+QuantizationPlan plan_quantization(const Graph& graph, const Ranges& ranges, const QuantizationNames& names) {
+  QuantizationPlan plan{candidates(graph, names.keep_float), {}};
+  const std::vector<bool> is_wide = named_nodes(graph, names.int16, "--activations int16");
   while (true) {
     leave_light_parts(graph, plan.is_stored);
     StoredTensors stored = find_stored(graph, plan.is_stored);
     plan.points = std::move(stored.points);
+    plan.wide = wide_groups(graph, plan, is_wide);
     const std::vector<std::size_t> left = stored.refused.empty() ? left_real(graph, plan, ranges) : stored.refused;
     if (left.empty()) return plan;
     // A move or a clamp without a stored form also leaves the operator before it on real numbers, which has one by itself.

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "runtime/math.h"
+#include "runtime/q16_elementwise.h"
 #include "runtime/q_elementwise.h"
 
 namespace tinytc {
@@ -44,6 +45,15 @@ constexpr QMultiplier q_shifted_multiplier(double scale) {
   return QMultiplier{static_cast<std::int32_t>(q_nearest(scale * q_power_of_two(shift))), shift};
 }
 
+/// scale as a multiplier of `bits` significant bits, at most 31, and a shift, for the kernels with int16
+/// activations; 0 <= scale < 2^(bits - 2).
+constexpr QMultiplier q16_multiplier(double scale, int bits) {
+  int shift = 62;
+  for (; shift > 1 && q_nearest(scale * q_power_of_two(shift)) >= std::int64_t{1} << bits; --shift) {
+  }
+  return QMultiplier{static_cast<std::int32_t>(q_nearest(scale * q_power_of_two(shift))), shift};
+}
+
 /// As QProduct wants it: without a shift where the scale allows it.
 constexpr QMultiplier q_multiplier(double scale) {
   return q_scale_is_high(scale) ? q_high_multiplier(scale) : q_shifted_multiplier(scale);
@@ -64,6 +74,21 @@ constexpr QSum q_make_sum(double a_scale, int a_zero, double b_scale, int b_zero
       y_zero * (std::int64_t{1} << shift) - a * a_zero - b * b_zero + (std::int64_t{1} << (shift - 1));
   return QSum{static_cast<std::int32_t>(a), static_cast<std::int32_t>(b), static_cast<std::int32_t>(offset),
               shift};
+}
+
+/// The same for int16 tensors among a, b and y: multipliers of up to 30 bits. |scales| < 2^19.
+constexpr Q16Sum q16_make_sum(double a_scale, int a_zero, double b_scale, int b_zero, int y_zero) {
+  const double a_size = a_scale < 0 ? -a_scale : a_scale;
+  const double b_size = b_scale < 0 ? -b_scale : b_scale;
+  const double size = a_size > b_size ? a_size : b_size;
+  int shift = 45;
+  for (; shift > 1 && q_nearest(size * q_power_of_two(shift)) >= 1 << 30; --shift) {
+  }
+  const std::int64_t a = q_nearest(a_scale * q_power_of_two(shift));
+  const std::int64_t b = q_nearest(b_scale * q_power_of_two(shift));
+  const std::int64_t offset =
+      y_zero * (std::int64_t{1} << shift) - a * a_zero - b * b_zero + (std::int64_t{1} << (shift - 1));
+  return Q16Sum{static_cast<std::int32_t>(a), static_cast<std::int32_t>(b), offset, shift};
 }
 
 /// The multiplier and shift of q_softmax.

@@ -93,15 +93,14 @@ std::optional<std::vector<double>> bias_numbers(const QuantizeContext& context, 
 
 }  // namespace
 
-std::optional<Layer> make_layer(QuantizeContext& context, std::size_t channel_axis) {
-  const QuantizedTensor *x = context.activation(0), *w = context.input(1);
+std::optional<Layer> read_layer(const QuantizeContext& context, const QuantizedTensor* x, std::size_t channel_axis) {
+  const QuantizedTensor* w = context.input(1);
   if (x == nullptr || w == nullptr || context.graph.type(w->stored).dtype != DType::i8 || context.stored(1).role != Role::constant) return std::nullopt;
   if (w->quantization.axis >= 0 && w->quantization.axis != static_cast<int>(channel_axis)) return std::nullopt;
   Layer layer;
   if (!read_weights(context, channel_axis, layer)) return std::nullopt;
   const std::optional<std::vector<double>> bias = bias_numbers(context, layer.channels);
   if (!bias) return std::nullopt;
-  const QOutput out{context.output.zero_points[0], context.lo, context.hi};
   for (std::size_t c = 0; c < static_cast<std::size_t>(layer.channels); ++c) {
     const double unit = double{x->quantization.scales[0]} * scale_at(w->quantization, c);
     std::int64_t folded = bias_at(context, *bias, c, unit);
@@ -109,12 +108,23 @@ std::optional<Layer> make_layer(QuantizeContext& context, std::size_t channel_ax
       folded -= std::int64_t{x->quantization.zero_points[0]} * layer.weight[c * static_cast<std::size_t>(layer.taps) + k];
     layer.bias.push_back(folded);
     layer.scale.push_back(unit / double{context.output.scales[0]});
+    if (!(layer.scale[c] < q_power_of_two(28))) return std::nullopt;
+  }
+  return layer;
+}
+
+std::optional<Layer> make_layer(QuantizeContext& context, std::size_t channel_axis) {
+  std::optional<Layer> read = read_layer(context, context.activation(0), channel_axis);
+  if (!read) return std::nullopt;
+  Layer& layer = *read;
+  const QOutput out{context.output.zero_points[0], context.lo, context.hi};
+  for (std::size_t c = 0; c < static_cast<std::size_t>(layer.channels); ++c) {
     const Sums sums = sums_of(layer, c);
-    if (!fits_32_bits(sums) || !(layer.scale[c] < q_power_of_two(28))) return std::nullopt;
+    if (!fits_32_bits(sums)) return std::nullopt;
     const std::int8_t result = result_of(sums.least, layer.scale[c], out);
     if (result == result_of(sums.largest, layer.scale[c], out)) make_constant(layer, c, result - out.zero_point);
   }
-  return layer;
+  return read;
 }
 
 std::vector<ValueId> scale_inputs(QuantizeContext& context, const std::vector<double>& scales, bool precise) {

@@ -36,6 +36,9 @@ std::optional<Layer> make_layer(QuantizeContext& context, std::size_t channel_ax
 /// A multiplier of 32 fractional bits is wrong by at most 2^-33, so a sum below this is wrong by at most 2^-7 of a step.
 constexpr std::int64_t highest_rough_sum = std::int64_t{1} << 26;
 
+/// The numbers of a layer whose activations are `x` (none: no layer), without a look at its sums.
+std::optional<Layer> read_layer(const QuantizeContext& context, const QuantizedTensor* x, std::size_t channel_axis);
+
 /// The constants of a layer as inputs of its int8 node: weight in `shape`, bias, multiplier, shift (absent when none is needed).
 std::vector<ValueId> layer_inputs(QuantizeContext& context, const Layer& layer, const Shape& shape);
 /// Multipliers and shifts of scales, as constants; the shift is no_value when each scale is a multiple of 2^-32 below one half and

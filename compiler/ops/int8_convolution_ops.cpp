@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "compiler/op_table.h"
+#include "compiler/ops/int16.h"
 #include "compiler/ops/int8.h"
 #include "compiler/ops/rules.h"
 #include "compiler/ops/spatial.h"
@@ -249,6 +250,7 @@ void keep_channels(Graph& graph, Node& node, const KeptChannels& kept) {
 }  // namespace
 
 ValueId int8::quantized_conv(QuantizeContext& context) {
+  if (context.is_wide()) return int16::quantized_conv(context);
   if (context.has_input(3) || context.shape(1).size() > 4) return no_value;
   const std::optional<Layer> layer = make_layer(context, 0);
   if (!layer) return no_value;

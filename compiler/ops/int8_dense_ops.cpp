@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "compiler/op_table.h"
+#include "compiler/ops/int16.h"
 #include "compiler/ops/int8.h"
 #include "compiler/ops/rules.h"
 #include "runtime/q_dense.h"
@@ -72,6 +73,7 @@ void lower_dense(LowerContext& context) {
 
 ValueId dense(QuantizeContext& context, std::size_t channel_axis) {
   if (context.shape(1).size() != 2) return no_value;
+  if (context.is_wide()) return int16::quantized_dense(context, channel_axis);
   const std::optional<int8::Layer> layer = int8::make_layer(context, channel_axis);
   if (!layer) return no_value;
   std::vector<ValueId> inputs = int8::layer_inputs(context, *layer, {layer->channels, layer->taps});

@@ -3,6 +3,7 @@
 // Int8Sum and Int8Product broadcast as numpy does. Their attributes: a_scale, b_scale (relative to the output's scale; a difference has
 // a negative b_scale; Int8Product has their product as `scale`), a_zero_point, b_zero_point and the output's quantization.
 #include "compiler/op_table.h"
+#include "compiler/ops/int16.h"
 #include "compiler/ops/int8.h"
 #include "compiler/ops/rules.h"
 #include "runtime/broadcast.h"
@@ -59,6 +60,7 @@ OpDef binary_row(const std::string& name, void (*lower)(LowerContext&)) {
 }
 
 ValueId sum(QuantizeContext& context, double sign) {
+  if (context.is_wide()) return int16::quantized_sum(context, sign);
   const QuantizedTensor *a = context.activation(0), *b = context.activation(1);
   if (a == nullptr || b == nullptr) return no_value;
   const double y = double{context.output.scales[0]};
@@ -118,6 +120,7 @@ ValueId int8::quantized_add(QuantizeContext& context) { return sum(context, 1); 
 ValueId int8::quantized_sub(QuantizeContext& context) { return sum(context, -1); }
 
 ValueId int8::quantized_mul(QuantizeContext& context) {
+  if (context.is_wide()) return int16::quantized_mul(context);
   const QuantizedTensor *a = context.activation(0), *b = context.activation(1);
   if (a == nullptr || b == nullptr) return no_value;
   const double scale = double{a->quantization.scales[0]} * double{b->quantization.scales[0]} / double{context.output.scales[0]};

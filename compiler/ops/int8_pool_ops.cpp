@@ -1,7 +1,7 @@
-// Int8AveragePool(x, multiplier, shift) and Int8Softmax(x, table) on stored numbers.
+// Int8AveragePool(x, multiplier, shift), Int16AveragePool and Int8Softmax(x, table) on stored numbers.
 //
 // Int8AveragePool has AveragePool's attributes, `is_global`, `x_zero_point`; entry n - 1 of its scale is for windows with n elements.
-// Int8Softmax has Softmax's axis; its table holds the exponentials of the 256 possible distances from the largest element.
+// Int16AveragePool is the same where x or the result is int16. Int8Softmax has Softmax's axis; its table holds the exponentials of the 256 possible distances from the largest element.
 #include <algorithm>
 
 #include "compiler/op_table.h"
@@ -19,27 +19,27 @@ namespace {
 using namespace rules;
 
 std::vector<TensorType> infer_pool(const TypeContext& context) {
-  require_dtype(context, 0, DType::i8);
   const Shape input = channels_first(context.shape(0), context.attributes());
   const Window w = at_node(context, [&] { return pool_window(context.attributes(), input); });
   int8::check_scale(context, 1, w.kernel_h * w.kernel_w);
   return int8_result(context, in_layout(window_output(w, w.in_c, input.size()), context.attributes()));
 }
 
+template <bool wide>
 void lower_pool(LowerContext& context) {
   require(is_channels_last(context.attributes()), describe(context.node.location) + ": no layout was chosen");
   const Pool2dShape s = pool_shape(forward_window(context.attributes(), context.input_shape(0)), context.attributes());
-  context.call("runtime/q_pool2d.h", "q_average_pool2d",
-               {shape_argument("Pool2dShape", s), literal(context.attributes().get_int("x_zero_point", 0)), int8::scale_argument(context, 1),
-                int8::output_argument(context), context.in(0), context.out()},
-               0, {{0, 0, q_average_pool2d_lead_x(s)}});
+  const std::vector<Argument> arguments{shape_argument("Pool2dShape", s), literal(context.attributes().get_int("x_zero_point", 0)),
+                                        int8::scale_argument(context, 1), int8::output_argument(context), context.in(0), context.out()};
+  if (wide) return context.call("runtime/q16_elementwise.h", "q16_average_pool2d", arguments);
+  context.call("runtime/q_pool2d.h", "q_average_pool2d", arguments, 0, {{0, 0, q_average_pool2d_lead_x(s)}});
 }
 
 ValueId average(QuantizeContext& context, Attributes attributes) {
-  const QuantizedTensor* x = context.activation(0);
+  const QuantizedTensor* x = context.wide_activation(0);
   if (x == nullptr || context.shape(0).size() < 3 || context.shape(0).size() > 4) return no_value;
   const Window w = pool_window(attributes, context.shape(0));
-  constexpr std::int64_t largest_window = 1 << 16;  // sums stay below 2^24
+  constexpr std::int64_t largest_window = 1 << 15;  // sums stay within 2^31, those of int8 below 2^23
   if (w.kernel_h * w.kernel_w > largest_window) return no_value;
   const double ratio = double{x->quantization.scales[0]} / double{context.output.scales[0]};
   if (!(ratio < q_power_of_two(28))) return no_value;
@@ -48,7 +48,7 @@ ValueId average(QuantizeContext& context, Attributes attributes) {
   std::vector<ValueId> inputs = int8::scale_inputs(context, scales, true);
   inputs.insert(inputs.begin(), x->stored);
   attributes.set("x_zero_point", std::int64_t{x->quantization.zero_points[0]});
-  return context.emit("Int8AveragePool", std::move(inputs), std::move(attributes));
+  return context.emit(context.is_wide() ? "Int16AveragePool" : "Int8AveragePool", std::move(inputs), std::move(attributes));
 }
 
 /// A window of n elements in a range has its sum in n times that range, for every n that borders leave.
@@ -134,15 +134,17 @@ OpRows int8_pool_ops() {
   softmax.layout.permute = permute_axis(-1);
   softmax.layout.operands = 1;
   softmax.is_public = false;
-  return {{.name = "Int8AveragePool",
-           .min_inputs = 3,
-           .max_inputs = 3,
-           .infer = infer_pool,
-           .lower = lower_pool,
-           .layout = {.spatial_inputs = {0}, .spatial_outputs = {0}, .needs_channels_last = true},
-           .channels = channel_rule(),
-           .is_public = false},
-          softmax};
+  OpDef pool{.name = "Int8AveragePool", .min_inputs = 3, .max_inputs = 3};
+  pool.infer = infer_pool;
+  pool.lower = lower_pool<false>;
+  pool.layout = {.spatial_inputs = {0}, .spatial_outputs = {0}, .needs_channels_last = true};
+  pool.channels = channel_rule();
+  pool.is_public = false;
+  OpDef wide_pool = pool;
+  wide_pool.name = "Int16AveragePool";
+  wide_pool.lower = lower_pool<true>;
+  wide_pool.channels = {};
+  return {pool, wide_pool, softmax};
 }
 
 }  // namespace tinytc

@@ -24,7 +24,7 @@ DType argmax_type(const Window& w) { return w.kernel_h * w.kernel_w <= 256 ? DTy
 std::vector<TensorType> infer_pool(const TypeContext& context) {
   const bool selects = context.node.op->selects_maximum;  // works on any numbers
   const DType dtype = context.input(0).dtype;
-  if (!selects || (dtype != DType::i8 && dtype != DType::u8)) rules::require_float(context);
+  if (!selects || (dtype != DType::i8 && dtype != DType::u8 && dtype != DType::i16)) rules::require_float(context);
   const Shape input = channels_first(context.shape(0), context.attributes());
   const Window w = at_node(context, [&] { return pool_window(context.attributes(), input); });
   const Shape output = in_layout(window_output(w, w.in_c, input.size()), context.attributes());

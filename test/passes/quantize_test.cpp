@@ -17,7 +17,7 @@ namespace {
 Graph quantized(const Graph& graph, Ranges ranges = {}, const std::vector<std::string>& keep_float = {}) {
   for (std::size_t i = 0; i < graph.values.size(); ++i) ranges.emplace(static_cast<ValueId>(i), Range{-1, 3});
   Graph result = graph;
-  insert_quantization(result, plan_quantization(graph, ranges, keep_float), ranges);
+  insert_quantization(result, plan_quantization(graph, ranges, {keep_float, {}}), ranges);
   verify(result, "quantize");
   return result;
 }

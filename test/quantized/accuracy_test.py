@@ -1,6 +1,6 @@
 """Accuracy of models that tinytc quantizes, and the report about it.
 
-    python test/quantized/accuracy_test.py [Figures|Examples|Agreement|Mistakes]
+    python test/quantized/accuracy_test.py [Figures|Wide|Examples|Agreement|Mistakes]
 
 Exit code 77: onnx, onnxruntime, torch or the reference networks (../shared/models) are missing.
 """
@@ -105,6 +105,53 @@ class Figures(Case):
         calibrate = self.save("calibrate", imu=people()[0][0][:16])
         report = self.validation(SHOULDER, "--calibrate", calibrate)
         self.assertEqual(("calibrate.npz", 16, None), (report["file"], report["samples"], report["int8_accuracy"]))
+
+
+class Wide(Case):
+    """int16 activations."""
+
+    def setUp(self):
+        super().setUp()
+        (calibration, _), (self.x, _) = people()
+        self.x = self.x[::16]
+        self.options = ("--calibrate", self.save("calibrate", imu=calibration[::8]), "--validate", self.save("x", imu=self.x))
+
+    def sqnr(self, *options) -> dict[str, float]:
+        return {layer["tensor"]: layer["sqnr_db"] for layer in self.validation(SHOULDER, *self.options, *options)["layers"]}
+
+    def test_all(self):
+        narrow, wide = self.sqnr(), self.sqnr("--activations", "int16")
+        print(f"shoulder, int8: {narrow}; int16: {wide}")
+        self.assertEqual(set(narrow), set(wide))
+        # An input is rounded and nothing else: 256 times finer steps are 48 dB, but for where numbers lie between them.
+        self.assertGreater(wide["imu"], narrow["imu"] + 45)
+        # Weights of 8 bits remain.
+        self.assertGreater(wide["logits"], narrow["logits"] + 3)
+
+    def test_some(self):
+        """The first convolution: what it reads, and what it computes, which is stored behind its ReLU and its pooling."""
+        some = self.sqnr("--activations", "int16:node_conv1d")
+        wide = self.sqnr("--activations", "int16")
+        self.assertEqual({"imu", "max_pool1d"}, {tensor for tensor in wide if wide[tensor] == some[tensor]})
+        self.assertLess(some["logits"], wide["logits"])
+
+    def test_emitted_code_is_what_the_report_measured(self):
+        out, _ = self.compile(SHOULDER, "--quantize", "int8", *self.options, "--activations", "int16")
+        source = (out / "net.cpp").read_text()
+        for kernel in ("q16_conv2d<", "q16_dense<"):
+            self.assertIn(kernel, source)
+        predict, like = host_function(out), np.zeros((1, 7), np.float32)
+        stored = np.concatenate([predict(sample[None], like) for sample in self.x])
+        real = run(SHOULDER, self.x).astype(np.float64)
+        (output,) = json.loads((out / "net.report.json").read_text())["validation"]["outputs"]
+        # Two digits behind the point, and onnxruntime's order of sums for the float model.
+        self.assertAlmostEqual(10 * np.log10((real**2).sum() / ((stored - real) ** 2).sum()), output["sqnr_db"], delta=0.02)
+
+    def test_unknown(self):
+        for value in ("int32", "int16:nothing_like_it"):
+            _, done = self.compile(SHOULDER, "--quantize", "int8", *self.options, "--activations", value, check=False)
+            self.assertIn(done.returncode, (1, 2))
+            self.assertIn("--activations", done.stderr)
 
 
 class Examples(Case):

@@ -4,6 +4,7 @@
 #include "board.h"
 #include "runtime/broadcast.h"
 #include "runtime/crc32.h"
+#include "runtime/q16_layers.h"
 #include "runtime/q_conv2d.h"
 #include "runtime/q_conv2d_plain.h"
 #include "runtime/q_dense.h"
@@ -23,6 +24,7 @@ namespace {
 
 constexpr int size = 4000;
 std::int8_t x[size];
+std::int16_t x16[2000];
 std::int8_t y[size];
 std::uint32_t w[size / 2];
 std::uint32_t scratch[size / 2];
@@ -46,6 +48,7 @@ void hash(int count) {
 
 void fill_tensors() {
   for (std::int8_t& value : x) value = static_cast<std::int8_t>(integer(-128, 127));
+  for (std::int16_t& value : x16) value = static_cast<std::int16_t>(integer(-32768, 32767));
   for (std::uint32_t& word : w) {
     int weight[4];
     for (int& value : weight) value = integer(-127, 127);
@@ -166,6 +169,23 @@ TINYTC_NOINLINE void sum_and_mean(const QOutput& out) {
   hash(channels);
 }
 
+/// int16 activations: sums of 64 and of 32 bits.
+TINYTC_NOINLINE void wide_layers(const QOutput& out) {
+  const QScale scale{multiplier, shift};
+  const QDenseShape dense_shape{integer(1, 2), integer(1, 90), integer(1, 20)};
+  q16_dense<std::int64_t>(dense_shape, x16, reinterpret_cast<const std::int8_t*>(w), bias, scale, out, y);
+  hash(dense_shape.rows * dense_shape.out);
+  QConv2dShape s{};
+  if (!geometry(s)) return;
+  s.x_zero_point = 0;
+  s.groups = integer(0, 3) == 0 ? 2 : 1;
+  s.in_c = s.groups * integer(1, 6);
+  s.out_c = s.groups * integer(1, 6);
+  if (s.batch * s.out_h * s.out_w * s.out_c > size) return;
+  q16_conv2d<std::int32_t>(s, x16, reinterpret_cast<const std::int8_t*>(w), bias, scale, out, y);
+  hash(s.batch * s.out_h * s.out_w * s.out_c);
+}
+
 }  // namespace
 
 int main() {
@@ -181,7 +201,11 @@ int main() {
     depthwise(scale, out);
     dense(scale, out);
     sum_and_mean(out);
+<<<<<<< HEAD
     winograd(scale, out);
+=======
+    wide_layers(out);
+>>>>>>> 30f1ef3 (wip2)
     if (round % 8 == 0) {
       board::print_unsigned(crc);
       board::print("\n");
