@@ -40,7 +40,8 @@ constexpr QMultiplier q_high_multiplier(double scale) {
 /// scale as a multiplier of 31 significant bits and a shift; 0 <= scale < 2^29.
 constexpr QMultiplier q_shifted_multiplier(double scale) {
   int shift = 62;
-  for (; shift > 1 && q_nearest(scale * q_power_of_two(shift)) > 0x7FFFFFFF; --shift) {
+  // Compared as double: a scale of 2 or more times 2^62 is no std::int64_t.
+  for (; shift > 1 && scale * q_power_of_two(shift) >= 2147483647.5; --shift) {
   }
   return QMultiplier{static_cast<std::int32_t>(q_nearest(scale * q_power_of_two(shift))), shift};
 }
@@ -49,7 +50,7 @@ constexpr QMultiplier q_shifted_multiplier(double scale) {
 /// activations; 0 <= scale < 2^(bits - 2).
 constexpr QMultiplier q16_multiplier(double scale, int bits) {
   int shift = 62;
-  for (; shift > 1 && q_nearest(scale * q_power_of_two(shift)) >= std::int64_t{1} << bits; --shift) {
+  for (; shift > 1 && scale * q_power_of_two(shift) >= q_power_of_two(bits) - 0.5; --shift) {
   }
   return QMultiplier{static_cast<std::int32_t>(q_nearest(scale * q_power_of_two(shift))), shift};
 }

@@ -6,8 +6,10 @@
 #include <random>
 
 #include "codegen/observe.h"
+#include "compiler/verify.h"
 #include "passes/equalize.h"
 #include "passes/fuse_quantized.h"
+#include "test/codegen/random_graph.h"
 #include "test/compiler/graph_builder.h"
 
 namespace tinytc::test {
@@ -111,6 +113,35 @@ TEST_CASE("Bias correction takes the mean error away") {
   // Uncorrected it is 64 inputs * 0.25 on average * 0.35 = 5.6. What is left: the output's rounding (a step is near 3, uniform over 100
   // outputs: deviation 0.09) and the difference of the two sets' inputs (deviation 0.33 per input, 64 of them, 50 samples: 0.35 * 0.37 = 0.13).
   CHECK(std::abs(mean) < 0.6);
+}
+
+TEST_CASE("Random graphs: quantized is near to float, and every node says where it computes") {
+  for (unsigned seed = 1; seed <= 6; ++seed) {
+    INFO("seed " << seed);
+    RandomOptions few;
+    few.nodes = 12;
+    RandomGraph random(seed, few);
+    const Samples samples = draw(random.graph, 6, seed);
+    Graph graph = random.graph;
+    std::erase_if(graph.outputs, [&](ValueId id) { return graph.value(id).role != Role::computed || graph.type(id).dtype != DType::f32; });
+    const Graph real = graph;
+    try {
+      quantize_model(graph, samples, {});
+    } catch (const UserError&) {
+      continue;  // nothing in it has an int8 form, or it is not finite
+    }
+    verify(graph, "quantize");
+    fuse_quantized(graph);
+    verify(graph, "fuse_quantized");
+    const Outputs stored = run(graph, samples), wanted = run(real, samples);
+    for (std::size_t o = 0; o < stored.size(); ++o) {
+      const auto [lo, hi] = std::minmax_element(wanted[o].begin(), wanted[o].end());
+      // The samples are those of calibration, so nothing is clipped: a tensor's rounding error is at most half of 1/255 of its range. A dozen
+      // operators one behind the other, some of which amplify, stay below a tenth of the range; a wrong scale or zero point does not.
+      const double range = std::max({*hi, 0.0}) - std::min({*lo, 0.0});
+      CHECK(std::sqrt(mean_square(stored[o], &wanted[o])) <= 0.1 * range + 1e-6);
+    }
+  }
 }
 
 TEST_CASE("Refused: quantized already, nothing to quantize") {

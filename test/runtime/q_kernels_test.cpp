@@ -1,5 +1,6 @@
 // Dense layers, elementwise kernels, pools and softmax in int8 against their definitions.
 #include <catch2/catch.hpp>
+#include <cmath>
 
 #include "runtime/broadcast.h"
 #include "runtime/q_dense.h"
@@ -359,5 +360,17 @@ TEST_CASE("q_softmax is the rounded softmax") {
         REQUIRE(y[at] <= clamped(std::floor(exact + 0.5 + 1e-4), out));
       }
     }
+  }
+}
+
+TEST_CASE("q_shifted_multiplier and q16_multiplier: all bits of a scale of any size") {
+  for (double scale : {1e-6, 0.25, 0.499, 1.0, 1.999, 2.0, 2.009, 3.7, 1000.0}) {
+    INFO("scale " << scale);
+    const QMultiplier m = q_shifted_multiplier(scale), n = q16_multiplier(scale, 24);
+    CHECK(m.multiplier >= 1 << 30);
+    CHECK(std::abs(m.multiplier * std::ldexp(1.0, -m.shift) / scale - 1) <= std::ldexp(1.0, -31));
+    CHECK(n.multiplier >= (1 << 23) - 1);
+    CHECK(n.multiplier <= 1 << 24);
+    CHECK(std::abs(n.multiplier * std::ldexp(1.0, -n.shift) / scale - 1) <= std::ldexp(1.0, -24));
   }
 }
