@@ -29,8 +29,9 @@ class _Writer:
         self.nodes: list = []
         self.constants: list = []
         self.spatial = layer.op in ("Conv", "MaxPool", "AveragePool")
-        # An average of many lies close to the middle: the zero point too, or nothing would be left of the range.
-        most = 2 if layer.op == "AveragePool" else 128
+        # An average of many lies close to the middle, a sum of products whose factors are both on one side far from it: zero points are
+        # in the middle there, or nothing would be left of the range.
+        most = 2 if layer.op == "AveragePool" or (layer.op == "MatMul" and layer.two_inputs) else 128
         self.zero_points = {name: int(self.random.integers(-most, most)) for name in ("x", "x2")}
 
     def add(self, op: str, inputs: list[str], name: str, **attributes) -> str:

@@ -169,7 +169,7 @@ TEST_CASE("Nothing is stored between operators on real numbers") {
   CHECK(ops_of(quantized(b.graph)) == Names{"Sigmoid", "Flatten", "LogSoftmax"});
 }
 
-TEST_CASE("--keep-float takes names and patterns") {
+TEST_CASE("keep-float takes names and patterns") {
   GraphBuilder b;
   const ValueId x = b.input("x", {1, 2, 4, 4});
   b.output(conv(b, b.node("Relu", {conv(b, x, 2, "a")}), 2, "b"));
