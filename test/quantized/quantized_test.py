@@ -364,7 +364,7 @@ class Interface(unittest.TestCase):
             for port in ("input", "output"):
                 self.assertIn(f"static constexpr float {port}_scale = 0.25F;", header)
                 self.assertIn(f"static constexpr std::int32_t {port}_zero_point = -3;", header)
-            self.assertEqual(["max_pool2d"], kernels(emitted))
+            self.assertEqual(["q_max_pool2d"], kernels(emitted))
             x = np.random.default_rng(1).integers(-128, 128, (1, 6, 4, 3)).astype(np.int8)
             wanted = x.reshape(1, 3, 2, 2, 2, 3).max(axis=(2, 4))
             np.testing.assert_array_equal(wanted, host_function(emitted)(x, wanted))

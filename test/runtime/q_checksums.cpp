@@ -201,11 +201,8 @@ int main() {
     depthwise(scale, out);
     dense(scale, out);
     sum_and_mean(out);
-<<<<<<< HEAD
     winograd(scale, out);
-=======
     wide_layers(out);
->>>>>>> 30f1ef3 (wip2)
     if (round % 8 == 0) {
       board::print_unsigned(crc);
       board::print("\n");
