@@ -295,42 +295,6 @@ void visit(Walk& walk, NodeProto node, const Location& where, bool is_converted,
   if (supported) walk.flat.nodes.push_back({std::move(node), where});
 }
 
-/// An Identity that gives a graph output its name: the value itself takes the name, unless it is an output,
-/// too, or no node computes it.
-void rename_outputs(FlatModel& flat) {
-  std::unordered_set<std::string> computed, taken(flat.outputs.begin(), flat.outputs.end());
-  std::vector<FlatNode> kept;
-  for (auto& node : flat.nodes) {
-    const auto& proto = node.proto;
-    if (proto.op_type() == "Identity" && computed.count(proto.input(0)) != 0 &&
-        taken.insert(proto.input(0)).second) {
-      flat.aliases[proto.output(0)] = proto.input(0);
-      flat.names[proto.input(0)] = proto.output(0);
-      continue;
-    }
-    for (auto& name : *node.proto.mutable_input()) name = flat.resolve(name);
-    computed.insert(proto.output().begin(), proto.output().end());
-    kept.push_back(std::move(node));
-  }
-  flat.nodes = std::move(kept);
-}
-
-/// Nodes that served the folded arithmetic only.
-void remove_dead(FlatModel& flat) {
-  std::unordered_set<std::string> wanted;
-  for (const auto& name : flat.outputs) wanted.insert(flat.resolve(name));
-  std::vector<FlatNode> kept;
-  for (auto node = flat.nodes.rbegin(); node != flat.nodes.rend(); ++node) {
-    const auto& outputs = node->proto.output();
-    if (std::none_of(outputs.begin(), outputs.end(),
-                     [&](const std::string& name) { return wanted.count(name) != 0; }))
-      continue;
-    wanted.insert(node->proto.input().begin(), node->proto.input().end());
-    kept.push_back(std::move(*node));
-  }
-  flat.nodes.assign(std::make_move_iterator(kept.rbegin()), std::make_move_iterator(kept.rend()));
-}
-
 /// One message for all operators that we lack, with how often and where.
 void report_unsupported(Walk& walk) {
   if (walk.unsupported.empty()) return;

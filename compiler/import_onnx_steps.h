@@ -8,8 +8,9 @@
 //   bind_dimensions   symbolic extents of the inputs -> numbers                 import_onnx_dims.cpp
 //   check             ONNX's own checker                                        import_onnx_read.cpp
 //   flatten           node by node: one opset version, types, folded shapes     import_onnx_flatten.cpp
-//   (convert, fold, fold_move) build_graph       -> Graph import_onnx_graph.cpp recognise_loss    which
-//   output is the loss, which input the label           import_onnx_loss.cpp
+//                     (convert, decompose, fold, fold_move, clean)
+//   build_graph       -> Graph                                                  import_onnx_graph.cpp
+//   recognise_loss    which output is the loss, which input the label           import_onnx_loss.cpp
 #pragma once
 
 #include <onnx/onnx_pb.h>
@@ -82,6 +83,12 @@ struct FlatModel {
 
 /// `model` must outlive the result.
 FlatModel flatten(onnx::ModelProto& model, const std::vector<int>& positions);
+
+/// An Identity that gives a graph output its name: the value itself takes the name, unless it is an output,
+/// too, or no node computes it.
+void rename_outputs(FlatModel& flat);
+/// Nodes that served the folded arithmetic only.
+void remove_dead(FlatModel& flat);
 
 /// What a single node was rewritten to: new nodes in topological order and new known tensors. Names that the
 /// node did not have carry the name of its first output as prefix.

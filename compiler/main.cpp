@@ -69,6 +69,12 @@ Program lower_all(const std::map<Entry, Graph>& entries, const std::string& name
   return program;
 }
 
+std::vector<const Graph*> graphs_of(const std::map<Entry, Graph>& entries) {
+  std::vector<const Graph*> graphs;
+  for (const auto& [entry, graph] : entries) graphs.push_back(&graph);
+  return graphs;
+}
+
 /// Lowers, orders and plans; where that exceeds the RAM, again without the faster kernels that take most scratch.
 MemoryPlan plan_within(std::map<Entry, Graph>& entries, Program& program, const Target& target, std::int64_t effort, std::int64_t ram_limit) {
   MemoryPlan plan = order_and_plan(program, effort, ram_limit);
@@ -106,45 +112,72 @@ std::pair<QuantizeFacts, Validation> quantize(Graph& model, const Options& optio
   return {std::move(facts), std::move(validation)};
 }
 
-void compile(const Options& options) {
-  const Target target = load_target(options.target);
-  Tracer tracer(options.dump);
+/// What stands before the entry points: the model as it came, and what becomes of it.
+struct Imported {
+  Graph original;  // with the loss; checkpoints belong to this one
+  Graph model;     // simplified, quantized
+  std::optional<QuantizeFacts> quantized;
+  std::optional<Validation> validation;
+};
 
-  Graph model = import_onnx(options.model, options.import);
+Imported import_model(const Options& options, Tracer& tracer) {
+  Imported result;
+  Graph& model = result.model;
+  model = import_onnx(options.model, options.import);
   tracer.stage("import", model);
   select_trained(model, options.train.value_or("none"));
   if (options.train && options.batch_norm == BatchNormMode::train) keep_statistics(model);
   if (!options.loss.empty()) add_loss(model, options.loss);
   tracer.stage("loss", model);
-  const Graph imported = model;
+  result.original = model;
   simplify(model);
   move_dequantization(model);
   tracer.stage("simplify", model);
   fold_constants(model, false);
   tracer.stage("fold", model);
-  std::optional<QuantizeFacts> quantized;
-  std::optional<Validation> validation;
-  if (options.quantize) std::tie(quantized, validation) = quantize(model, options);
+  if (options.quantize) std::tie(result.quantized, result.validation) = quantize(model, options);
   convert_interface(model, options.interface_types);
   tracer.stage("quantize", model);
+  return result;
+}
+
+/// The passes on one entry point's graph.
+void optimize(Graph& graph, Entry entry, Tracer& tracer) {
+  fuse_quantized(graph);
+  remove_channels(graph);
+  tracer.stage("quantized", graph, entry);
+  choose_layout(graph);
+  tracer.stage("layout", graph, entry);
+  fuse(graph);
+  tracer.stage("fuse", graph, entry);
+  fold_constants(graph, true);
+}
+
+EmitOptions emit_options(const Options& options, const Target& target, const Imported& imported, const CheckpointFacts& checkpoint) {
+  EmitOptions emit;
+  emit.name = options.name;
+  emit.version = version;
+  emit.model_file = options.model.filename().string();
+  emit.target = target.name;
+  emit.model_hash = hash_of(imported.original);
+  emit.checkpoint_hash = checkpoint.hash;
+  emit.checkpoint_order = checkpoint.order;
+  emit.calls_yield = options.calls_yield;
+  emit.initial_bounds = initial_bounds(imported.model);
+  return emit;
+}
+
+void compile(const Options& options) {
+  const Target target = load_target(options.target);
+  Tracer tracer(options.dump);
+  const Imported imported = import_model(options, tracer);
 
   const TrainingOptions training{options.optimizer, options.accumulate, options.batch_norm == BatchNormMode::train};
-  std::map<Entry, Graph> entries = make_entries(model, options.train ? &training : nullptr);
-  std::vector<const Graph*> training_graphs;
-  for (auto& [entry, graph] : entries) training_graphs.push_back(&graph);
-  const CheckpointFacts checkpoint = checkpoint_facts(imported, training_graphs, options.optimizer);
+  std::map<Entry, Graph> entries = make_entries(imported.model, options.train ? &training : nullptr);
+  const CheckpointFacts checkpoint = checkpoint_facts(imported.original, graphs_of(entries), options.optimizer);
   tracer.stage("entries", entries);
+  for (auto& [entry, graph] : entries) optimize(graph, entry, tracer);
 
-  for (auto& [entry, graph] : entries) {
-    fuse_quantized(graph);
-    remove_channels(graph);
-    tracer.stage("quantized", graph, entry);
-    choose_layout(graph);
-    tracer.stage("layout", graph, entry);
-    fuse(graph);
-    tracer.stage("fuse", graph, entry);
-    fold_constants(graph, true);
-  }
   const std::int64_t ram_limit = limit(options.ram, target.ram), flash_limit = limit(options.flash, target.flash);
   if (may_spend_flash(options, target)) spend_flash(entries, flash_limit - code_reserve - constant_bytes(entries));
   Program program = lower_all(entries, options.name, target);
@@ -152,21 +185,12 @@ void compile(const Options& options) {
   const MemoryPlan plan = plan_within(entries, program, target, options.planner_effort, ram_limit);
   tracer.stage("plan", program);
 
-  EmitOptions emit;
-  emit.name = options.name;
-  emit.version = version;
-  emit.model_file = options.model.filename().string();
-  emit.target = target.name;
-  emit.model_hash = hash_of(imported);
-  emit.checkpoint_hash = checkpoint.hash;
-  emit.checkpoint_order = checkpoint.order;
-  emit.calls_yield = options.calls_yield;
-  emit.initial_bounds = initial_bounds(model);
+  EmitOptions emit = emit_options(options, target, imported, checkpoint);
   if (options.self_test) emit.self_tests = make_self_tests(entries.at(Entry::predict), 2);
   const Output output = emit_within(program, emit, target, options.prefer, flash_limit);
 
   const Report report = make_report({program, plan, target, output.model.call_names, version, emit.model_file, output.preference,
-                                     output.model.table_bytes, output.code, ram_limit, flash_limit, validation, quantized});
+                                     output.model.table_bytes, output.code, ram_limit, flash_limit, imported.validation, imported.quantized});
   check_fits(report);
   write_files(options.out, {{options.name + ".h", output.model.header},
                             {options.name + ".cpp", output.model.source},

@@ -28,6 +28,7 @@ constexpr Family families[] = {
     pool_ops,
     quantize_ops,
     reduce_ops,
+    repeat_ops,
     resize_ops,
     slice_ops,
     softmax_ops,

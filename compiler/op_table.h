@@ -26,6 +26,7 @@ OpRows optimizer_ops();
 OpRows pool_ops();
 OpRows quantize_ops();
 OpRows reduce_ops();
+OpRows repeat_ops();
 OpRows resize_ops();
 OpRows slice_ops();
 OpRows softmax_ops();

@@ -1,4 +1,4 @@
-// Lowering of operators that move elements, shared by movement_ops.cpp, slice_ops.cpp and index_ops.cpp.
+// Lowering of operators that move elements, shared by movement_ops.cpp, repeat_ops.cpp, slice_ops.cpp and index_ops.cpp.
 #pragma once
 
 #include "compiler/ops/rules.h"
