@@ -122,10 +122,10 @@ EmittedModel emit_model(const Program& program, const EmitOptions& options) {
   std::string head = banner(options) + include + defines_of(options.arms.front()) + "\n";
   for (const std::string& standard : slice_result.includes) head += "#include " + standard + "\n";
   head += opening + slice_result.text + "\n";
-  model.source = head + calls.table_definitions() + "\n" + rest;
   model.source_for_measuring = head + calls.short_table_definitions() + "\n" + rest;
   model.source_for_audit = head + calls.table_declarations() + "\n" + rest;
   for (BufferId id : calls.table_buffers()) model.table_bytes += byte_count(program.buffer(id).type);
+  model.source = std::async(std::launch::async, [=, calls = std::move(calls)] { return head + calls.table_definitions() + "\n" + rest; });
   return model;
 }
 

@@ -4,6 +4,8 @@
 // functions and tables, emit_checkpoint save() and load().
 #pragma once
 
+#include <future>
+
 #include "codegen/emit_calls.h"
 #include "codegen/target_config.h"
 
@@ -32,7 +34,7 @@ struct EmitOptions {
 
 struct EmittedModel {
   std::string header;            // NAME.h
-  std::string source;            // NAME.cpp
+  std::shared_future<std::string> source;  // NAME.cpp; its tables are written while the other two sources are judged
   std::string source_for_audit;      // the same with tables declared instead of defined
   std::string source_for_measuring;  // the same with tables' first elements only
   std::int64_t checkpoint_bytes = 0;
@@ -40,6 +42,7 @@ struct EmittedModel {
   std::int64_t table_bytes = 0;  // constants and initial values in flash
 };
 
+/// The program's buffers must stay until `source` is there.
 EmittedModel emit_model(const Program& program, const EmitOptions& options);
 
 /// Size in bytes of a checkpoint of the program: the frame of runtime/checkpoint.h and the tensors.

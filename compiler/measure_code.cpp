@@ -110,24 +110,20 @@ std::string unqualified(const std::string& demangled) {
   return name.substr(name.find_last_of(":*&") + 1);
 }
 
-void read_object(const std::string& sections, const std::string& symbols, CodeFigures& figures) {
-  std::istringstream section_lines(sections);
-  for (std::string line; std::getline(section_lines, line);) {
-    std::istringstream words(line);
-    std::string section;
-    std::int64_t bytes = 0;
-    if (words >> section >> bytes && is_in_flash(section)) figures.code_bytes += bytes;
-  }
-  static const std::regex defined("^[0-9a-f]+ ([0-9a-f]+) ([A-Za-z]) (.*)$"), undefined("^ +U (.*)$");
-  std::istringstream symbol_lines(symbols);
-  for (std::string line; std::getline(symbol_lines, line);) {
+void read_object(const std::string& listing, CodeFigures& figures) {
+  static const std::regex section("^ *[0-9]+ (\\S+) +([0-9a-f]+) +[0-9a-f]+ .*$"), symbol("^[0-9a-f]+ .{6}(.) (\\S+)\t([0-9a-f]+) (.*)$");
+  std::istringstream lines(listing);
+  for (std::string line; std::getline(lines, line);) {
     std::smatch match;
-    if (std::regex_match(line, match, undefined)) figures.library_calls.push_back(match[1]);
-    if (!std::regex_match(line, match, defined)) continue;
-    const std::int64_t bytes = std::stoll(match[1], nullptr, 16);
-    const std::string name = unqualified(match[3]);
-    if (match[2] == "t" || match[2] == "T" || match[2] == "W") figures.function_bytes[name] += bytes;
-    else if (name.starts_with("w_")) figures.code_bytes -= bytes;
+    if (std::regex_match(line, match, section)) {
+      if (is_in_flash(match[1])) figures.code_bytes += std::stoll(match[2], nullptr, 16);
+    } else if (std::regex_match(line, match, symbol)) {
+      const std::int64_t bytes = std::stoll(match[3], nullptr, 16);
+      const std::string name = unqualified(match[4]);
+      if (match[2] == "*UND*") figures.library_calls.push_back(match[4]);
+      else if (match[1] == "F") figures.function_bytes[name] += bytes;
+      else if (match[1] == "O" && name.starts_with("w_")) figures.code_bytes -= bytes;
+    }
   }
   std::sort(figures.library_calls.begin(), figures.library_calls.end());
 }
@@ -158,12 +154,11 @@ std::optional<CodeFigures> measure_with_gcc(const Target& target, const std::str
     compile.push_back(word);
   if (!run_tool(compile, folder.path())) return std::nullopt;
   const auto version = run_tool({target.gcc->prefix + "g++", "-dumpfullversion"}, folder.path());
-  const auto sections = run_tool({target.gcc->prefix + "size", "-A", name + ".o"}, folder.path());
-  const auto symbols = run_tool({target.gcc->prefix + "nm", "-S", "-C", name + ".o"}, folder.path());
-  if (!version || !sections || !symbols) return std::nullopt;
+  const auto listing = run_tool({target.gcc->prefix + "objdump", "-h", "-w", "-t", "-C", name + ".o"}, folder.path());
+  if (!version || !listing) return std::nullopt;
   CodeFigures figures;
   figures.source = fmt::format("{}g++ {} {}", target.gcc->prefix, version->substr(0, version->find('\n')), measuring_flags.front());
-  read_object(*sections, *symbols, figures);
+  read_object(*listing, figures);
   read_call_graph(read_file(folder.path() / (name + ".ci")), figures);
   return figures;
 }

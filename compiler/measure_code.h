@@ -36,8 +36,9 @@ std::optional<CodeFigures> measure_with_gcc(const Target& target, const std::str
 
 // The parts, for tests.
 
-/// Adds sections and symbols to the figures: `sections` as `size -A` prints them, `symbols` as `nm -S -C`.
-void read_object(const std::string& sections, const std::string& symbols, CodeFigures& figures);
+/// Adds sections and symbols to the figures: `listing` as `objdump -h -w -t -C` prints it (nm would load the linker's plugin first, which
+/// takes ten times as long).
+void read_object(const std::string& listing, CodeFigures& figures);
 /// Sets the stack figures from GCC's call graph.
 void read_call_graph(const std::string& graph, CodeFigures& figures);
 

@@ -27,6 +27,22 @@ void share_cheapest(const Program& program, std::vector<KernelCall>& calls) {
   }
 }
 
+/// Where all shapes of a kernel may share one function, a kernel for some of its shapes only is one function too many.
+void drop_narrower_kernels(Program& program) {
+  constexpr std::pair<const char*, const char*> wider_of[] = {{"gemm_row", "gemm"}};
+  const auto each_call = [&](const auto& visit) {
+    for (auto& [entry, calls] : program.calls)
+      for (KernelCall& call : calls) visit(call);
+  };
+  for (const auto& [narrow, wide] : wider_of) {
+    bool has_wide = false;
+    each_call([&, wide = wide](const KernelCall& call) { has_wide = has_wide || call.kernel == wide; });
+    each_call([&, narrow = narrow, wide = wide](KernelCall& call) {
+      if (has_wide && call.shares_widely && call.kernel == narrow) call.kernel = wide;
+    });
+  }
+}
+
 }  // namespace
 
 std::string_view name_of(Preference preference) {
@@ -44,6 +60,7 @@ void choose_sharing(Program& program, Preference preference) {
     }
     if (preference == Preference::balanced) share_cheapest(program, calls);
   }
+  drop_narrower_kernels(program);
 }
 
 }  // namespace tinytc

@@ -231,6 +231,14 @@ TINYTC_INLINE void gemm(const GemmShape& s, T alpha, const T* a, const T* b, T b
   }
 }
 
+/// gemm where there is one product of one row (m 1, batch_rank 0), bit for bit: a dense layer and one sample, which most firmware has.
+/// A compiler that gets gemm's tiles of several rows to throw them away takes several times as long.
+template <typename T>
+TINYTC_INLINE void gemm_row(const GemmShape& s, T alpha, const T* a, const T* b, T beta, const T* c,
+                            const Activation<T>& activation, T* y) {
+  gemm_rows<1>(s, a, b, 0, GemmStore<T>{s, alpha, beta, c, activation, y});
+}
+
 /// What a row's factor of an outer product is multiplied by before its columns: nothing, but plain SGD takes
 /// its learning rate along, one multiplication a row instead of one a weight (dy * rate * x is rounded in
 /// another order than rate * (dy * x)).

@@ -47,6 +47,15 @@ GemmShape product_shape(const Factor& a, const Factor& b) {
   return s;
 }
 
+/// Calls the kernel for y = alpha * a b + beta * c of inputs 0, 1 and 2.
+void call_product(LowerContext& context, const GemmShape& s, double alpha, double beta) {
+  const DType dtype = context.input_type(0).dtype;
+  context.call(header, s.m == 1 && s.batch_rank == 0 ? "gemm_row" : "gemm",
+               {shape_argument("GemmShape", s), context.number(alpha, dtype), context.in(0), context.in(1), context.number(beta, dtype),
+                context.in(2), activation_argument(context, dtype), context.out()},
+               gemm_macs(s));
+}
+
 // --- Gemm ---
 
 std::vector<TensorType> infer_gemm(const TypeContext& context) {
@@ -68,7 +77,6 @@ std::vector<TensorType> infer_gemm(const TypeContext& context) {
 }
 
 void lower_gemm(LowerContext& context) {
-  const DType dtype = context.input_type(0).dtype;
   GemmShape s = product_shape(factor_of(context.input_shape(0), flag(context.attributes(), "transA")),
                               factor_of(context.input_shape(1), flag(context.attributes(), "transB")));
   if (context.has_input(2)) {
@@ -77,11 +85,7 @@ void lower_gemm(LowerContext& context) {
     s.c_row = c[0] == 1 ? 0 : to_int(c[1]);
     s.c_column = c[1] == 1 ? 0 : 1;
   }
-  const double alpha = context.attributes().get_float("alpha", 1), beta = context.attributes().get_float("beta", 1);
-  context.call(header, "gemm",
-               {shape_argument("GemmShape", s), context.number(alpha, dtype), context.in(0), context.in(1), context.number(beta, dtype),
-                context.in(2), activation_argument(context, dtype), context.out()},
-               gemm_macs(s));
+  call_product(context, s, context.attributes().get_float("alpha", 1), context.attributes().get_float("beta", 1));
 }
 
 Attributes transposes(bool a, bool b) { return {{"transA", std::int64_t{a}}, {"transB", std::int64_t{b}}}; }
@@ -173,13 +177,9 @@ void fill_batch(GemmShape& s, const Shape& a, const Shape& b, const LowerContext
 }
 
 void lower_matmul(LowerContext& context) {
-  const DType dtype = context.input_type(0).dtype;
   GemmShape s = matmul_shape(context);
   s.c_column = context.has_input(2) ? 1 : 0;
-  context.call(header, "gemm",
-               {shape_argument("GemmShape", s), context.number(1, dtype), context.in(0), context.in(1), context.number(1, dtype),
-                context.in(2), activation_argument(context, dtype), context.out()},
-               gemm_macs(s));
+  call_product(context, s, 1, 1);
 }
 
 ValueId reshaped(GradientContext& context, ValueId id, const Shape& shape) {

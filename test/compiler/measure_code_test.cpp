@@ -16,12 +16,24 @@ TEST_CASE("the name of a function is found in what compilers print") {
 
 TEST_CASE("tables are not code, clones of a function are one function") {
   CodeFigures figures;
-  read_object("net.o  :\nsection size addr\n.text._Z1f 100 0\n.rodata.w_fc 4000 0\n.rodata.lut 20 0\n.bss 500 0\n.comment 39 0\nTotal 4659\n",
-              "00000000 00000028 t net::(anonymous namespace)::call_f(float*)\n"
-              "00000028 0000003c t net::(anonymous namespace)::call_f(float*) [clone .part.0]\n"
-              "00000000 00000fa0 r net::(anonymous namespace)::w_fc\n"
-              "         U memmove\n         U __aeabi_fadd\n",
-              figures);
+  read_object(
+      "\nnet.o:     file format elf32-littlearm\n\nSections:\n"
+      "Idx Name          Size      VMA       LMA       File off  Algn  Flags\n"
+      "  0 .text         00000000  00000000  00000000  00000034  2**1  CONTENTS, ALLOC, LOAD, READONLY, CODE\n"
+      "  3 .text._Z1f 00000064  00000000  00000000  00000034  2**2  CONTENTS, ALLOC, LOAD, READONLY, CODE\n"
+      " 14 .rodata.w_fc  00000fa0  00000000  00000000  000052f4  2**2  CONTENTS, ALLOC, LOAD, READONLY, DATA\n"
+      " 15 .rodata.lut   00000014  00000000  00000000  000062f4  2**2  CONTENTS, ALLOC, LOAD, READONLY, DATA\n"
+      " 16 .bss          000001f4  00000000  00000000  00000034  2**0  ALLOC\n"
+      " 17 .comment      00000027  00000000  00000000  00006308  2**0  CONTENTS, READONLY\n"
+      "SYMBOL TABLE:\n"
+      "00000000 l    df *ABS*\t00000000 net.cpp\n"
+      "00000000 l    d  .text._Z1f\t00000000 .text._Z1f\n"
+      "00000000 l     F .text._Z1f\t00000028 net::(anonymous namespace)::call_f(float*)\n"
+      "00000028 l     F .text._Z1f\t0000003c net::(anonymous namespace)::call_f(float*) [clone .part.0]\n"
+      "00000000 l     O .rodata.w_fc\t00000fa0 net::(anonymous namespace)::w_fc\n"
+      "00000000         *UND*\t00000000 memmove\n"
+      "00000000         *UND*\t00000000 __aeabi_fadd\n",
+      figures);
   CHECK(figures.code_bytes == 120);
   CHECK(figures.function_bytes.at("call_f") == 100);
   CHECK(figures.library_calls == std::vector<std::string>{"__aeabi_fadd", "memmove"});

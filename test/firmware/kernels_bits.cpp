@@ -160,6 +160,10 @@ TINYTC_NOINLINE void product(const GemmShape& s) {
   const Activation<float> a = activation();
   gemm(s, 0.75F, x, w, 0.5F, maybe(bias), a, y);
   add_to_crc(y);
+  if (s.m == 1) {
+    gemm_row(s, 0.75F, x, w, 0.5F, maybe(bias), a, y);
+    add_to_crc(y);
+  }
   gemm_grad(s, x, w, Sgd<float>{y, 0.125F, 0.0F});
 }
 

@@ -60,3 +60,17 @@ TEST_CASE("balanced shares where little is lost, up to one percent of the cycles
   CHECK(lost <= shared_loss * all);
   CHECK(shared(program, Preference::balanced) == std::vector<bool>{false, true, true, true});
 }
+
+TEST_CASE("a kernel for single rows is dropped where the one for all shapes is there anyway and all shapes share") {
+  const auto kernels = [](std::vector<std::string> names, Preference preference) {
+    Program program = calls_of(std::vector<std::int64_t>(names.size(), 100));
+    for (std::size_t k = 0; k < names.size(); ++k) program.calls[Entry::predict][k].kernel = names[k];
+    choose_sharing(program, preference);
+    for (std::size_t k = 0; k < names.size(); ++k) names[k] = program.calls[Entry::predict][k].kernel;
+    return names;
+  };
+  using Names = std::vector<std::string>;
+  CHECK(kernels({"gemm_row", "gemm"}, Preference::size) == Names{"gemm", "gemm"});
+  CHECK(kernels({"gemm_row", "gemm"}, Preference::balanced) == Names{"gemm_row", "gemm"});
+  CHECK(kernels({"gemm_row", "gemm_row"}, Preference::size) == Names{"gemm_row", "gemm_row"});
+}
