@@ -25,7 +25,7 @@ try:
 
     import emitted_support
     from models.digits import digits
-    from models.shoulder import samples
+    from models.shoulder import npz
     from quantized_test import SHARED, TARGET, host_function
 except ImportError as error:
     print(f"skipped: {error}")
@@ -63,17 +63,11 @@ def run(model: pathlib.Path, inputs: np.ndarray) -> np.ndarray:
     return np.concatenate([session.run(None, {name: x[None]})[0] for x in inputs])
 
 
-def people() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """((inputs, labels) for calibration, the same for testing) of the people whom the shoulder model has never seen."""
-    parts = [samples.read(path) for path in sorted((ROOT / "models/shoulder/samples").glob("*.bin"))]
-    return tuple((np.concatenate([part[i].inputs() for part in parts]), np.concatenate([part[i].labels for part in parts])) for i in (0, 1))
-
-
 class Figures(Case):
     """The report's figures are those of the emitted code, which runs here on the same samples."""
 
     def test_against_emitted_code(self):
-        (calibration, _), (x, labels) = people()
+        (calibration, _), (x, labels) = npz.people()
         x, labels = x[::8], labels[::8]
         calibrate, held_out = self.save("calibrate", imu=calibration[::8]), self.save("held_out", imu=x, labels=labels)
         options = ("--quantize", "int8", "--calibrate", calibrate, "--validate", held_out)
@@ -102,7 +96,7 @@ class Figures(Case):
         self.assertIn(f"accuracy {100 * report['float_accuracy']:.2f} % float, {100 * report['int8_accuracy']:.2f} % int8", done.stdout)
 
     def test_calibration_data_when_there_is_no_other(self):
-        calibrate = self.save("calibrate", imu=people()[0][0][:16])
+        calibrate = self.save("calibrate", imu=npz.people()[0][0][:16])
         report = self.validation(SHOULDER, "--calibrate", calibrate)
         self.assertEqual(("calibrate.npz", 16, None), (report["file"], report["samples"], report["int8_accuracy"]))
 
@@ -112,7 +106,7 @@ class Wide(Case):
 
     def setUp(self):
         super().setUp()
-        (calibration, _), (self.x, _) = people()
+        (calibration, _), (self.x, _) = npz.people()
         self.x = self.x[::16]
         self.options = ("--calibrate", self.save("calibrate", imu=calibration[::8]), "--validate", self.save("x", imu=self.x))
 
@@ -168,8 +162,15 @@ class Examples(Case):
         self.assertGreaterEqual(report["int8_accuracy"], report["float_accuracy"] - self.POINTS)
 
     def test_shoulder(self):
-        (calibration, pool_labels), (x, labels) = people()
+        (calibration, pool_labels), (x, labels) = npz.people()
         self.check(SHOULDER, calibration[::4], np.concatenate([x, calibration]), np.concatenate([labels, pool_labels]), 0.6)
+
+    def test_files_of_the_readme(self):
+        npz.write(self.folder)
+        report = self.validation(SHOULDER, "--calibrate", self.folder / "calibration.npz", "--validate", self.folder / "held_out.npz")
+        self.assertEqual(len(npz.people()[1][1]), report["samples"])
+        self.assertGreater(report["float_accuracy"], 0.8)  # labels stand beside their windows
+        self.assertGreaterEqual(report["int8_accuracy"], report["float_accuracy"] - self.POINTS)
 
     def test_digits(self):
         (x, labels), (held_out, held_out_labels) = digits.read()
