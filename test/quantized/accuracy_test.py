@@ -26,7 +26,7 @@ try:
     import emitted_support
     from models.digits import digits
     from models.shoulder import npz
-    from quantized_test import SHARED, TARGET, host_function
+    from quantized_support import SHARED, TARGET, host_function
 except ImportError as error:
     print(f"skipped: {error}")
     sys.exit(77)

@@ -1,13 +1,12 @@
 """Quantized models, as they come: compiled for a board, run on the host and on the emulated board.
 
-    python test/quantized/quantized_test.py [Reference|Made|Exporters|Interface|Refusals]
+    python test/quantized/quantized_test.py [Reference|Made|Exporters|Float|Interface|Refusals]
 
 Exit code 77: onnx, onnxruntime or the reference networks (../shared/models) are missing.
 """
 
 from __future__ import annotations
 
-import ctypes
 import itertools
 import pathlib
 import re
@@ -16,60 +15,23 @@ import sys
 import tempfile
 import unittest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "test" / "emitted"))
-SHARED = ROOT.parent / "shared" / "models"
 try:
     import numpy as np
     import onnx
     import onnxruntime
     from onnx import TensorProto, helper, numpy_helper
 
-    import emitted_support
     import made
+    from quantized_support import EXPORTERS, ROOT, SHARED, TARGET, VECTORS, emit, emitted_support, host_function, kernels
 except ImportError as error:
     print(f"skipped: {error}")
     sys.exit(77)
 
-TARGET = "nrf52840"
-VECTORS = "corstone-300"  # the same layers, with weights packed for Helium
-FUNCTION = """#include "net.h"
-namespace {{ net::Model model; }}
-extern "C" void predict(const {input}* x, {output}* y) {{ model.init(); model.predict(x, y); }}
-"""
 SELF_TEST = """#include "board.h"
 #include "net.h"
 namespace { net::Model model; }
 int main(int, char**) { return model.self_test() ? 0 : 1; }
 """
-
-
-def emit(model: pathlib.Path, *options: str, target: str = TARGET) -> pathlib.Path:
-    return emitted_support.emit(model, *options, target=target)
-
-
-def host_function(folder: pathlib.Path):
-    """predict(x) of emitted code, compiled for the host; the array that comes back has the shape `shape`."""
-    header = (folder / "net.h").read_text()
-    types = {"input": re.search(r"([\w:]+)\* input\(", header)[1], "output": re.search(r"const ([\w:]+)\* output\(", header)[1]}
-    (folder / "predict.cpp").write_text(FUNCTION.format(**types))
-    library = folder / "predict.so"
-    emitted_support.run("g++", "-std=gnu++14", "-O1", "-shared", "-fPIC", "-o", library, folder / "predict.cpp", folder / "net.cpp")
-    call = ctypes.CDLL(str(library)).predict
-
-    def predict(x: np.ndarray, like: np.ndarray) -> np.ndarray:
-        x, y = np.ascontiguousarray(x), np.zeros_like(like)
-        call(ctypes.c_void_p(x.ctypes.data), ctypes.c_void_p(y.ctypes.data))
-        return y
-
-    return predict
-
-
-def kernels(folder: pathlib.Path) -> list[str]:
-    """Names of the kernels that predict() calls."""
-    called = re.findall(r"^  (\w+)\(shape, ", (folder / "net.cpp").read_text(), re.MULTILINE)
-    assert called
-    return called
 
 
 class Reference(unittest.TestCase):
@@ -194,7 +156,7 @@ class Exporters(unittest.TestCase):
 
     def differences(self, name: str):
         """(differences, onnxruntime's outputs, kernels) for 100 samples."""
-        path = ROOT / "test" / "quantized" / "exporters" / f"{name}.onnx"
+        path = EXPORTERS / f"{name}.onnx"
         folder = emit(path)
         predict = host_function(folder)
         options = onnxruntime.SessionOptions()
@@ -209,7 +171,7 @@ class Exporters(unittest.TestCase):
         return np.abs(np.array(got) - np.array(wanted)), np.array(wanted), kernels(folder)
 
     def test_quantized_outputs(self):
-        """At most one step off; each of the eight quantized layers may move 1 % of its values, which moves others behind it."""
+        """At most one step off. layers_test.py is the strict check; behind eight layers, what one moves has moved others: 5.6 % at most."""
         for name in ("brevitas_tensor", "brevitas_channels", "brevitas_power_of_two", "fake_quantized_old", "pt2e_tensor"):
             with self.subTest(name):
                 distance, wanted, called = self.differences(name)
@@ -217,7 +179,7 @@ class Exporters(unittest.TestCase):
                 step = np.diff(numbers)[np.diff(numbers) > 1e-5].min()
                 self.assertGreater(len(numbers), 10)
                 self.assertLess(distance.max() / step, 1.01)  # single precision of small scales
-                self.assertLess((distance > 0.5 * step).mean(), 0.08)
+                self.assertLess((distance > 0.5 * step).mean(), 0.06)
                 self.assertTrue({"q_conv2d", "q_conv2d_plain"} & set(called), called)
 
     def test_all_of_a_program_is_int8(self):
