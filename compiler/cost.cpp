@@ -64,6 +64,7 @@ constexpr KernelCost costs[] = {
     {"layer_norm_grad", "", 0, 40, 100},
     {"layer_norm_scale_grad", "", 14, 0, 100},
     {"q_conv2d", "", 0.97, 15, 500},
+    {"q_narrow_conv2d", "", 1.8, 15, 500},
     {"q_winograd_conv2d", "", 0.29, 45, 500},
     {"q_depthwise_conv2d", "", 2, 5, 500},
     {"q_dense", "", 1.26, 5, 100},

@@ -8,8 +8,8 @@
 
 #include "runtime/elementwise.h"
 #include "runtime/q16_base.h"
+#include "runtime/q_average_pool2d.h"
 #include "runtime/q_elementwise.h"
-#include "runtime/q_pool2d.h"
 
 namespace tinytc {
 

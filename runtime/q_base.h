@@ -63,6 +63,27 @@ TINYTC_INLINE int q_multiply_high(int addend, std::int32_t a, std::int32_t b) {
 #endif
 }
 
+/// addend + floor(a b / 2^32), b >= 0.
+TINYTC_INLINE int q_high_product(int addend, std::int32_t a, std::int32_t b) {
+#if defined(TINYTC_DSP)
+  int result;
+  asm("smmla %0, %1, %2, %3" : "=r"(result) : "r"(a), "r"(b), "r"(addend));
+  return result;
+#elif defined(__arm__) && !defined(__thumb2__)
+  // As above.
+  const std::uint32_t a_low = static_cast<std::uint32_t>(a) & 0xFFFFU;
+  const std::uint32_t b_low = static_cast<std::uint32_t>(b) & 0xFFFFU;
+  const std::int32_t a_high = a >> 16;
+  const std::int32_t b_high = b >> 16;
+  const std::uint32_t middle = a_low * static_cast<std::uint32_t>(b_high) + ((a_low * b_low) >> 16);
+  const std::int32_t rest =
+      a_high * static_cast<std::int32_t>(b_low) + static_cast<std::int32_t>(middle & 0xFFFFU);
+  return addend + static_cast<int>(a_high * b_high + static_cast<std::int32_t>(middle >> 16) + (rest >> 16));
+#else
+  return addend + static_cast<int>((static_cast<std::int64_t>(a) * b) >> 32);
+#endif
+}
+
 /// The value clamped to the output's range.
 TINYTC_INLINE std::int8_t q_clamp(int value, const QOutput& out) {
 #if defined(__arm__) && defined(__thumb2__)

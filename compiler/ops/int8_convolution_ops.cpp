@@ -11,6 +11,7 @@
 #include "runtime/q_conv2d.h"
 #include "runtime/q_conv2d_plain.h"
 #include "runtime/q_depthwise_conv2d.h"
+#include "runtime/q_narrow_conv2d.h"
 #include "runtime/q_scalar_conv2d.h"
 #include "runtime/q_scalar_depthwise.h"
 #include "runtime/q_vector_conv2d.h"
@@ -126,13 +127,25 @@ void lower_winograd(LowerContext& context, const QConv2dShape& s) {
                q_winograd_macs(s), {{0, 0, q_winograd_lead_x(s)}});
 }
 
+void lower_narrow(LowerContext& context, const QConv2dShape& s) {
+  const Value& weight = context.graph.value(context.node.inputs[1]);
+  std::vector<std::uint32_t> packed(static_cast<std::size_t>(q_narrow_conv2d_packed_words(s)));
+  q_narrow_conv2d_pack(s, bytes_of(weight), packed.data());
+  context.call("runtime/q_narrow_conv2d.h", "q_narrow_conv2d",
+               {shape_argument("QConv2dShape", s), context.in(0), int8::word_table(context, weight.name, packed), context.in(2),
+                int8::scale_argument(context, 3), int8::output_argument(context), context.out(), int8::words(context, q_narrow_conv2d_scratch(s))},
+               q_narrow_conv2d_macs(s), {{0, 0, q_narrow_conv2d_lead_x(s)}});
+}
+
 void lower_dense(LowerContext& context, const Window& w) {
   const QConv2dShape s = conv_shape(w, context.attributes());
-  if (!context.has_dual_multiply()) return call_scalar(context, s);
   const Value& weight = context.graph.value(context.node.inputs[1]);
   const Value& bias = context.graph.value(context.node.inputs[2]);
   if (int8::takes_vectors(context, 3)) return lower_vector_conv(context, s, is_padded(w));
   if (context.attributes().get_int(spends_flash, 0) == 1) return lower_winograd(context, s);
+  // The other kernels compute four channels at least; those for scalar cores are the faster ones from three wanted channels on.
+  if (q_narrow_conv2d_serves(s) && (context.has_dual_multiply() || s.out_c / s.groups <= 2)) return lower_narrow(context, s);
+  if (!context.has_dual_multiply()) return call_scalar(context, s);
   if (!q_pairable(s.out_c, q_conv2d_taps(s), bytes_of(weight), words_of(bias)))
     return context.call("runtime/q_conv2d_plain.h", "q_conv2d_plain",
                         {shape_argument("QConv2dShape", s), context.in(0), context.in(1), context.in(2), int8::scale_argument(context, 3),

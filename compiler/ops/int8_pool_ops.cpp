@@ -8,7 +8,7 @@
 #include "compiler/ops/int8.h"
 #include "compiler/ops/pooling.h"
 #include "compiler/ops/rules.h"
-#include "runtime/q_pool2d.h"
+#include "runtime/q_average_pool2d.h"
 #include "runtime/q_scale.h"
 #include "runtime/q_softmax.h"
 
@@ -29,10 +29,12 @@ template <bool wide>
 void lower_pool(LowerContext& context) {
   require(is_channels_last(context.attributes()), describe(context.node.location) + ": no layout was chosen");
   const Pool2dShape s = pool_shape(forward_window(context.attributes(), context.input_shape(0)), context.attributes());
-  const std::vector<Argument> arguments{shape_argument("Pool2dShape", s), literal(context.attributes().get_int("x_zero_point", 0)),
-                                        int8::scale_argument(context, 1), int8::output_argument(context), context.in(0), context.out()};
+  std::vector<Argument> arguments{shape_argument("Pool2dShape", s), literal(context.attributes().get_int("x_zero_point", 0)),
+                                  int8::scale_argument(context, 1), int8::output_argument(context), context.in(0), context.out()};
   if (wide) return context.call("runtime/q16_elementwise.h", "q16_average_pool2d", arguments);
-  context.call("runtime/q_pool2d.h", "q_average_pool2d", arguments, 0, {{0, 0, q_average_pool2d_lead_x(s)}});
+  const int rounding = q_average_rounding(s.kernel_h * s.kernel_w, int8::constant<std::int32_t>(context, 1), int8::constant<std::int8_t>(context, 2));
+  arguments.insert(arguments.begin() + 3, literal(rounding));
+  context.call("runtime/q_average_pool2d.h", "q_average_pool2d", arguments, 0, {{0, 0, q_average_pool2d_lead_x(s)}});
 }
 
 ValueId average(QuantizeContext& context, Attributes attributes) {

@@ -5,18 +5,21 @@
 #include "runtime/broadcast.h"
 #include "runtime/crc32.h"
 #include "runtime/q16_layers.h"
+#include "runtime/q_average_pool2d.h"
 #include "runtime/q_conv2d.h"
 #include "runtime/q_conv2d_plain.h"
 #include "runtime/q_dense.h"
 #include "runtime/q_dense_plain.h"
 #include "runtime/q_depthwise_conv2d.h"
 #include "runtime/q_elementwise.h"
-#include "runtime/q_pool2d.h"
+#include "runtime/q_narrow_conv2d.h"
 #include "runtime/q_scalar_conv2d.h"
 #include "runtime/q_scalar_dense.h"
 #include "runtime/q_scalar_depthwise.h"
+#include "runtime/q_scale.h"
 #include "runtime/q_winograd.h"
 #include "runtime/random.h"
+#include "test/runtime/q_vector_shapes.h"
 
 using namespace tinytc;
 
@@ -61,28 +64,6 @@ void fill_tensors() {
   }
 }
 
-template <typename Shape>
-bool geometry(Shape& s) {
-  const bool three = integer(0, 1) == 0;
-  s.batch = integer(1, 2);
-  s.in_h = integer(1, 8);
-  s.in_w = integer(1, 9);
-  s.kernel_h = three ? 3 : integer(1, 5);
-  s.kernel_w = three ? 3 : integer(1, 6);
-  s.stride_h = integer(1, 2);
-  s.stride_w = integer(0, 2) == 0 ? integer(1, 3) : s.stride_h;
-  s.dilation_h = three ? 1 : integer(1, 2);
-  s.dilation_w = three ? 1 : integer(1, 2);
-  s.pad_top = integer(0, s.kernel_h - 1);
-  s.pad_left = integer(0, s.kernel_w - 1);
-  s.x_zero_point = integer(-128, 127);
-  const int vertical = s.in_h + s.pad_top + integer(0, 2) - (s.kernel_h - 1) * s.dilation_h - 1;
-  const int horizontal = s.in_w + s.pad_left + integer(0, 2) - (s.kernel_w - 1) * s.dilation_w - 1;
-  s.out_h = vertical / s.stride_h + 1;
-  s.out_w = horizontal / s.stride_w + 1;
-  return vertical >= 0 && horizontal >= 0;
-}
-
 /// Channels in words, and one input pixel to an output pixel or an even width: what one call of the assembly
 /// takes whole rows of.
 void row_geometry(QConv2dShape& s) {
@@ -103,7 +84,7 @@ void row_geometry(QConv2dShape& s) {
 
 TINYTC_NOINLINE void convolution(const QScale& scale, const QOutput& out) {
   QConv2dShape s{};
-  if (!geometry(s)) return;
+  if (!test::random_window(integer, s)) return;
   s.groups = integer(0, 3) == 0 ? 2 : 1;
   s.in_c = s.groups * integer(1, 10);
   s.out_c = s.groups * integer(1, 10);
@@ -119,9 +100,20 @@ TINYTC_NOINLINE void convolution(const QScale& scale, const QOutput& out) {
   hash(s.batch * s.out_h * s.out_w * s.out_c);
 }
 
+TINYTC_NOINLINE void narrow(const QScale& scale, const QOutput& out) {
+  QConv2dShape s{};
+  if (!test::random_window(integer, s)) return;
+  s.groups = integer(0, 3) == 0 ? 2 : 1;
+  s.in_c = s.groups * integer(1, 10);
+  s.out_c = s.groups * integer(1, 3);
+  if (!q_narrow_conv2d_serves(s) || q_narrow_conv2d_scratch(s) > size / 2) return;
+  q_narrow_conv2d(s, x, w, bias, scale, out, y, scratch);
+  hash(s.batch * s.out_h * s.out_w * s.out_c);
+}
+
 TINYTC_NOINLINE void winograd(const QScale& scale, const QOutput& out) {
   QConv2dShape s{};
-  if (!geometry(s) || s.kernel_h != 3) return;
+  if (!test::random_window(integer, s) || s.kernel_h != 3) return;
   s.stride_h = s.stride_w = s.groups = 1;
   s.in_c = 4 * integer(1, 2);
   s.out_c = integer(1, 6);
@@ -136,7 +128,7 @@ TINYTC_NOINLINE void winograd(const QScale& scale, const QOutput& out) {
 
 TINYTC_NOINLINE void depthwise(const QScale& scale, const QOutput& out) {
   QDepthwiseConv2dShape s{};
-  if (!geometry(s)) return;
+  if (!test::random_window(integer, s)) return;
   s.channels = integer(1, 14);
   s.multiplier = integer(0, 4) == 0 ? 2 : 1;
   s.packed = integer(0, 4) == 0 ? 0 : 1;
@@ -165,8 +157,37 @@ TINYTC_NOINLINE void sum_and_mean(const QOutput& out) {
   hash(count);
   const int channels = integer(1, 9);
   const Pool2dShape pool{1, 5, 6, channels, 1, 1, 5, 6, 1, 1, 1, 1, 0, 0, 0, 0, 0};
-  q_average_pool2d(pool, out.zero_point, QScale{multiplier, shift}, out, x, y);
+  q_average_pool2d(pool, out.zero_point, QScale{multiplier, shift}, 2, out, x, y);
   hash(channels);
+}
+
+/// Windows of up to 3 x 4, padded and with gaps; every other scale gives ties.
+TINYTC_NOINLINE void means(const QOutput& out) {
+  Pool2dShape s{};
+  s.batch = integer(1, 2);
+  s.in_h = integer(3, 6);
+  s.in_w = integer(4, 8);
+  s.channels = integer(1, 9);
+  s.kernel_h = integer(1, 3);
+  s.kernel_w = integer(1, 4);
+  s.stride_h = integer(1, 3);
+  s.stride_w = integer(1, 3);
+  s.dilation_h = 1;
+  s.dilation_w = s.kernel_w < 3 ? integer(1, 2) : 1;
+  s.pad_top = s.pad_bottom = integer(0, s.kernel_h - 1);
+  s.pad_left = s.pad_right = integer(0, s.kernel_w - 1);
+  s.count_include_pad = integer(0, 1);
+  s.out_h = (s.in_h + 2 * s.pad_top - s.kernel_h) / s.stride_h + 1;
+  s.out_w = (s.in_w + 2 * s.pad_left - (s.kernel_w - 1) * s.dilation_w - 1) / s.stride_w + 1;
+  const double ratio = integer(0, 1) == 0 ? 1 : integer(30, 130) / 100.0;
+  for (int n = 1; n <= s.kernel_h * s.kernel_w; ++n) {
+    const QMultiplier m = q_shifted_multiplier(ratio / n);
+    multiplier[n - 1] = m.multiplier;
+    shift[n - 1] = static_cast<std::int8_t>(m.shift);
+  }
+  const int rounding = q_average_rounding(s.kernel_h * s.kernel_w, multiplier, shift);
+  q_average_pool2d(s, out.zero_point, QScale{multiplier, shift}, rounding, out, x, y);
+  hash(s.batch * s.out_h * s.out_w * s.channels);
 }
 
 /// int16 activations: sums of 64 and of 32 bits.
@@ -176,7 +197,7 @@ TINYTC_NOINLINE void wide_layers(const QOutput& out) {
   q16_dense<std::int64_t>(dense_shape, x16, reinterpret_cast<const std::int8_t*>(w), bias, scale, out, y);
   hash(dense_shape.rows * dense_shape.out);
   QConv2dShape s{};
-  if (!geometry(s)) return;
+  if (!test::random_window(integer, s)) return;
   s.x_zero_point = 0;
   s.groups = integer(0, 3) == 0 ? 2 : 1;
   s.in_c = s.groups * integer(1, 6);
@@ -202,7 +223,9 @@ int main() {
     dense(scale, out);
     sum_and_mean(out);
     winograd(scale, out);
+    narrow(scale, out);
     wide_layers(out);
+    means(out);
     if (round % 8 == 0) {
       board::print_unsigned(crc);
       board::print("\n");

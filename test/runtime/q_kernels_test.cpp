@@ -1,4 +1,4 @@
-// Dense layers, elementwise kernels, pools and softmax in int8 against their definitions.
+// Dense layers, elementwise kernels and softmax in int8 against their definitions.
 #include <catch2/catch.hpp>
 #include <cmath>
 
@@ -6,7 +6,6 @@
 #include "runtime/q_dense.h"
 #include "runtime/q_dense_plain.h"
 #include "runtime/q_elementwise.h"
-#include "runtime/q_pool2d.h"
 #include "runtime/q_scalar_dense.h"
 #include "runtime/q_scale.h"
 #include "runtime/q_softmax.h"
@@ -261,78 +260,6 @@ TEST_CASE("quantize_linear rounds halves to even and saturates; dequantize_linea
   dequantize_linear(QuantizeShape{1, 2, 1}, q, scale, zero, back);
   REQUIRE(back[0] == 1.0F);
   REQUIRE(back[1] == -248.0F);
-}
-
-TEST_CASE("pools equal their definitions on random shapes") {
-  Random random(5);
-  int checked = 0;
-  for (int i = 0; i < 400; ++i) {
-    Pool2dShape s{};
-    s.batch = random.integer(1, 2);
-    s.in_h = random.integer(1, 8);
-    s.in_w = random.integer(1, 8);
-    s.channels = random.integer(1, 6);
-    s.kernel_h = random.integer(1, 4);
-    s.kernel_w = random.integer(1, 4);
-    s.stride_h = random.integer(1, 3);
-    s.stride_w = random.integer(1, 3);
-    s.dilation_h = s.dilation_w = 1;
-    s.pad_top = random.integer(0, s.kernel_h - 1);
-    s.pad_left = random.integer(0, s.kernel_w - 1);
-    s.pad_bottom = random.integer(0, s.kernel_h - 1);
-    s.pad_right = random.integer(0, s.kernel_w - 1);
-    s.count_include_pad = random.integer(0, 1);
-    if (s.in_h + s.pad_top + s.pad_bottom < s.kernel_h || s.in_w + s.pad_left + s.pad_right < s.kernel_w)
-      continue;
-    s.out_h = (s.in_h + s.pad_top + s.pad_bottom - s.kernel_h) / s.stride_h + 1;
-    s.out_w = (s.in_w + s.pad_left + s.pad_right - s.kernel_w) / s.stride_w + 1;
-    const int zero = random.integer(-128, 127);
-    const auto x = random_int8(random, s.batch * s.in_h * s.in_w * s.channels);
-    Scales scales(random, 16, 0.4, true);
-    const double ratio = random.integer(0, 1) == 0 ? 1.1 : 1.0;  // 1.0: many averages are ties
-    for (int n = 1; n <= 16; ++n) {
-      const QMultiplier m = q_shifted_multiplier(ratio / n);
-      scales.multiplier[static_cast<std::size_t>(n - 1)] = m.multiplier;
-      scales.shift[static_cast<std::size_t>(n - 1)] = static_cast<std::int8_t>(m.shift);
-    }
-    const QOutput out = random_output(random);
-    std::vector<std::int8_t> largest, average;
-    bool empty = false;
-    for (int p = 0; p < s.batch * s.out_h * s.out_w; ++p)
-      for (int c = 0; c < s.channels; ++c) {
-        int best = -128, count = 0;
-        std::int64_t sum = 0;
-        for (int ky = 0; ky < s.kernel_h; ++ky)
-          for (int kx = 0; kx < s.kernel_w; ++kx) {
-            const int iy = p / s.out_w % s.out_h * s.stride_h - s.pad_top + ky;
-            const int ix = p % s.out_w * s.stride_w - s.pad_left + kx;
-            if (iy < 0 || ix < 0 || iy >= s.in_h || ix >= s.in_w) continue;
-            const int value = x[static_cast<std::size_t>(
-                ((p / (s.out_w * s.out_h) * s.in_h + iy) * s.in_w + ix) * s.channels + c)];
-            best = std::max(best, value);
-            sum += value - zero;
-            ++count;
-          }
-        empty = empty || count == 0;
-        largest.push_back(static_cast<std::int8_t>(best));
-        const int divisor = s.count_include_pad ? s.kernel_h * s.kernel_w : std::max(count, 1);
-        average.push_back(scales.apply(sum, divisor - 1, out, true));
-      }
-    if (empty) continue;
-    ++checked;
-    const int outputs = static_cast<int>(largest.size());
-    const auto max = [&](const std::int8_t* from, std::int8_t* to) { q_max_pool2d(s, from, to); };
-    const auto mean = [&](const std::int8_t* from, std::int8_t* to) {
-      q_average_pool2d(s, zero, scales.view(), out, from, to);
-    };
-    CAPTURE(i, s.in_h, s.in_w, s.channels, s.kernel_h, s.kernel_w, s.stride_h, s.stride_w, s.pad_top,
-            s.pad_left);
-    REQUIRE(apart(x, outputs, max) == largest);
-    REQUIRE(apart(x, outputs, mean) == average);
-    REQUIRE(overlapped(x, outputs, q_max_pool2d_lead_x(s), max) == largest);
-    REQUIRE(overlapped(x, outputs, q_average_pool2d_lead_x(s), mean) == average);
-  }
-  REQUIRE(checked > 150);
 }
 
 TEST_CASE("q_softmax is the rounded softmax") {

@@ -1,4 +1,5 @@
-// Random shapes for the kernels on vectors of 16 int8, for the host's tests and for firmware.
+// Random shapes for int8 kernels, for the host's tests and for firmware: windows, and layers for the kernels on
+// vectors of 16 int8.
 #ifndef TINYTC_TEST_RUNTIME_Q_VECTOR_SHAPES_H
 #define TINYTC_TEST_RUNTIME_Q_VECTOR_SHAPES_H
 
@@ -10,7 +11,7 @@ namespace test {
 
 /// Whether a window that fits the padded image was drawn. integer(low, high): a random number.
 template <typename Shape, typename Integer>
-bool random_vector_window(Integer integer, Shape& s) {
+bool random_window(Integer integer, Shape& s) {
   const bool three = integer(0, 1) == 0;
   const bool pointwise = !three && integer(0, 1) == 0;
   s.batch = integer(1, 2);
@@ -36,7 +37,7 @@ bool random_vector_window(Integer integer, Shape& s) {
 template <typename Integer>
 QConv2dShape random_vector_conv(Integer integer) {
   QConv2dShape s{};
-  for (int k = 0; k < 100 && !random_vector_window(integer, s); ++k) {
+  for (int k = 0; k < 100 && !random_window(integer, s); ++k) {
   }
   s.groups = integer(0, 3) == 0 ? 2 : 1;
   s.in_c = s.groups * (integer(0, 1) == 0 ? integer(1, 6) : integer(1, 20));
@@ -49,7 +50,7 @@ template <typename Integer>
 QDepthwiseConv2dShape random_vector_depthwise(Integer integer) {
   QDepthwiseConv2dShape s{};
   for (int k = 0; k < 1000; ++k) {
-    if (random_vector_window(integer, s) && s.kernel_h == 3 && s.kernel_w == 3 && s.stride_h == s.stride_w &&
+    if (random_window(integer, s) && s.kernel_h == 3 && s.kernel_w == 3 && s.stride_h == s.stride_w &&
         s.dilation_h == 1 && s.dilation_w == 1) {
       break;
     }
