@@ -115,17 +115,21 @@ EmittedModel emit_model(const Program& program, const EmitOptions& options) {
   SliceRequest request;
   request.headers = headers_of(context);
   request.program = include + opening + calls.table_declarations() + rest;
-  request.arms = options.arms;
+  request.arms = {options.arms.front()};
   request.own_headers[options.name + ".h"] = model.header;
-  const SliceResult slice_result = slice(request);
-
-  std::string head = banner(options) + include + defines_of(options.arms.front()) + "\n";
-  for (const std::string& standard : slice_result.includes) head += "#include " + standard + "\n";
-  head += opening + slice_result.text + "\n";
-  model.source_for_measuring = head + calls.short_table_definitions() + "\n" + rest;
-  model.source_for_audit = head + calls.table_declarations() + "\n" + rest;
+  const std::string before = banner(options) + include + defines_of(options.arms.front()) + "\n";
+  const auto with_kernels = [before, opening](const SliceResult& kernels) {
+    std::string head = before;
+    for (const std::string& standard : kernels.includes) head += "#include " + standard + "\n";
+    return head + opening + kernels.text + "\n";
+  };
+  model.source_for_measuring = with_kernels(slice(request)) + calls.short_table_definitions() + "\n" + rest;
+  request.arms = options.arms;
   for (BufferId id : calls.table_buffers()) model.table_bytes += byte_count(program.buffer(id).type);
-  model.source = std::async(std::launch::async, [=, calls = std::move(calls)] { return head + calls.table_definitions() + "\n" + rest; });
+  model.finished = std::async(std::launch::async, [=, calls = std::move(calls)] {
+    const std::string head = with_kernels(slice(request));
+    return FinishedSource{head + calls.table_definitions() + "\n" + rest, head + calls.table_declarations() + "\n" + rest};
+  });
   return model;
 }
 

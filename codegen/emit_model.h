@@ -32,17 +32,21 @@ struct EmitOptions {
   std::vector<TargetConfig> arms;                // for the slice
 };
 
+struct FinishedSource {
+  std::string source;            // NAME.cpp
+  std::string source_for_audit;  // the same with tables declared instead of defined
+};
+
 struct EmittedModel {
-  std::string header;            // NAME.h
-  std::shared_future<std::string> source;  // NAME.cpp; its tables are written while the other two sources are judged
-  std::string source_for_audit;      // the same with tables declared instead of defined
-  std::string source_for_measuring;  // the same with tables' first elements only
+  std::string header;                // NAME.h
+  std::string source_for_measuring;  // NAME.cpp for the target alone: without what only other compilers reach, and with tables' first elements only
+  std::shared_future<FinishedSource> finished;  // with what all compilers reach; is written while the target's compiler measures
   std::int64_t checkpoint_bytes = 0;
   std::map<Entry, std::vector<std::string>> call_names;  // function of each call, in order
   std::int64_t table_bytes = 0;  // constants and initial values in flash
 };
 
-/// The program's buffers must stay until `source` is there.
+/// The program must stay until `finished` is there.
 EmittedModel emit_model(const Program& program, const EmitOptions& options);
 
 /// Size in bytes of a checkpoint of the program: the frame of runtime/checkpoint.h and the tensors.

@@ -33,12 +33,12 @@ CodeFigures clang_figures(const AuditReport& report, bool stand_in) {
 }  // namespace
 
 CodeFigures inspect(const EmittedModel& model, const EmitOptions& options, const Target& target, const TargetConfig& config) {
-  // The target's compiler runs beside the audit: together they are most of the time that tinytc takes.
+  // The target's compiler runs beside slicing for the others and the audit: together they are most of the time that tinytc takes.
   std::future<std::optional<CodeFigures>> measuring =
       std::async(std::launch::async, [&] { return measure_with_gcc(target, options.name, model.header, model.source_for_measuring); });
   AuditRequest request;
   request.name = options.name + ".cpp";
-  request.source = model.source_for_audit;
+  request.source = model.finished.get().source_for_audit;
   request.headers[options.name + ".h"] = model.header;
   request.target = config;
   if (options.calls_yield) request.allowed_calls.push_back(options.name + "_yield");

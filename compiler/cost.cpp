@@ -21,6 +21,7 @@ constexpr KernelCost costs[] = {
     {"conv2d_weight_grad", "Momentum", 3, 25, 2000},
     {"conv2d_weight_grad", "", 3, 12, 2000},
     {"depthwise_conv2d", "", 4.5, 2, 300},
+    {"depthwise_conv2d_one", "", 4.5, 2, 300},
     {"depthwise_conv2d_input_grad", "", 4.5, 2, 300},
     {"depthwise_conv2d_weight_grad", "Adam", 5.4, 50, 300},
     {"depthwise_conv2d_weight_grad", "", 5.4, 12, 300},

@@ -193,7 +193,7 @@ void compile(const Options& options) {
                                      output.model.table_bytes, output.code, ram_limit, flash_limit, imported.validation, imported.quantized});
   check_fits(report);
   write_files(options.out, {{options.name + ".h", output.model.header},
-                            {options.name + ".cpp", output.model.source.get()},
+                            {options.name + ".cpp", output.model.finished.get().source},
                             {options.name + ".report.json", report_json(report)}});
   if (!options.quiet) fmt::print("{}", report_table(report));
 }

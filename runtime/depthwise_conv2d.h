@@ -133,6 +133,33 @@ constexpr int depthwise_conv2d_lead_x(const DepthwiseConv2dShape& s) {
   return lead;
 }
 
+/// The forward pass as a sliding.
+TINYTC_INLINE constexpr Sliding depthwise_sliding(const DepthwiseConv2dShape& s) {
+  const int out_c = s.channels * s.multiplier;
+  const int tap = depthwise_tap_stride(s);
+  return Sliding{s.batch,
+                 s.in_h,
+                 s.in_w,
+                 s.channels,
+                 s.multiplier,
+                 s.out_h,
+                 s.out_w,
+                 out_c,
+                 s.out_w * out_c,
+                 s.out_h * s.out_w * out_c,
+                 s.kernel_h,
+                 s.kernel_w,
+                 s.stride_h,
+                 s.stride_w,
+                 s.dilation_h,
+                 s.dilation_w,
+                 s.pad_top,
+                 s.pad_left,
+                 s.kernel_w * tap,
+                 tap,
+                 depthwise_channel_stride(s)};
+}
+
 /// y = activation(depthwise(x, w) + bias + residual). x: [batch][in_h][in_w][channels]; bias: [channels *
 /// multiplier] or null; residual: as y or null, may be y itself; y: [batch][out_h][out_w][channels *
 /// multiplier], may overlap x from depthwise_conv2d_lead_x on. Sums run over ky, then kx, starting at the
@@ -140,30 +167,15 @@ constexpr int depthwise_conv2d_lead_x(const DepthwiseConv2dShape& s) {
 template <typename T>
 TINYTC_INLINE void depthwise_conv2d(const DepthwiseConv2dShape& s, const T* x, const T* w, const T* bias,
                                     const T* residual, const Activation<T>& activation, T* y) {
-  const int out_c = s.channels * s.multiplier;
-  const int tap = depthwise_tap_stride(s);
-  Sliding g{s.batch,
-            s.in_h,
-            s.in_w,
-            s.channels,
-            s.multiplier,
-            s.out_h,
-            s.out_w,
-            out_c,
-            s.out_w * out_c,
-            s.out_h * s.out_w * out_c,
-            s.kernel_h,
-            s.kernel_w,
-            s.stride_h,
-            s.stride_w,
-            s.dilation_h,
-            s.dilation_w,
-            s.pad_top,
-            s.pad_left,
-            s.kernel_w * tap,
-            tap,
-            depthwise_channel_stride(s)};
-  slide(g, x, w, bias, residual, activation, y);
+  slide<false>(depthwise_sliding(s), x, w, bias, residual, activation, y);
+}
+
+/// depthwise_conv2d where the multiplier is 1, bit for bit: without the tiles of other multipliers, which a
+/// compiler would take long to throw away.
+template <typename T>
+TINYTC_INLINE void depthwise_conv2d_one(const DepthwiseConv2dShape& s, const T* x, const T* w, const T* bias,
+                                        const T* residual, const Activation<T>& activation, T* y) {
+  slide<true>(depthwise_sliding(s), x, w, bias, residual, activation, y);
 }
 
 /// One element of the input gradient where several outputs share an input channel; sum starts at the bias.
@@ -244,7 +256,7 @@ TINYTC_INLINE void depthwise_conv2d_input_grad(const DepthwiseConv2dShape& s, co
                 -v.spacing * s.kernel_w * tap,
                 -h.spacing * tap,
                 depthwise_channel_stride(s)};
-      slide(g, dy, w + (v.count > 0 && h.count > 0 ? (ky * s.kernel_w + kx) * tap : 0), bias,
+      slide<true>(g, dy, w + (v.count > 0 && h.count > 0 ? (ky * s.kernel_w + kx) * tap : 0), bias,
             residual != nullptr ? residual + at : nullptr, activation, dx + at);
     }
   }

@@ -146,12 +146,12 @@ TINYTC_INLINE void slide_fours(const Sliding& g, int first, const DepthwiseTaps&
   }
 }
 
-/// All channels of P pixels.
-template <int P, typename T>
+/// All channels of P pixels; `one`: the multiplier is known to be 1.
+template <bool one, int P, typename T>
 TINYTC_INLINE void slide_pixels(const Sliding& g, const DepthwiseTaps& taps, PixelStrides pixel, const T* x,
                                 const T* w, const T* bias, const T* residual, const Activation<T>& activation,
                                 T* y) {
-  if (g.multiplier != 1) {
+  if (!one && g.multiplier != 1) {
     for (int c = 0; c < g.channels; ++c) {
       const int first = c * g.multiplier;
       const int full = first + g.multiplier / 4 * 4;
@@ -172,8 +172,8 @@ TINYTC_INLINE void slide_pixels(const Sliding& g, const DepthwiseTaps& taps, Pix
   slide_fours<P>(g, wide, taps, pixel, x, w, bias, residual, activation, y);
 }
 
-/// The whole sliding, tile by tile in order of image, row, column.
-template <typename T>
+/// The whole sliding, tile by tile in order of image, row, column; `one` as above.
+template <bool one, typename T>
 TINYTC_INLINE void slide(const Sliding& g, const T* x, const T* w, const T* bias, const T* residual,
                          const Activation<T>& activation, T* y) {
   ImageTiling tiling = make_image_tiling(
@@ -205,9 +205,9 @@ TINYTC_INLINE void slide(const Sliding& g, const T* x, const T* w, const T* bias
       const T* from = x + (y_tap * g.x_width + ix + columns.first * g.dilation_w) * g.channels;
       const T* weights = w + rows.first * g.w_line + columns.first * g.w_tap;
       if (upright ? tile_is_four(tiling.rows, row_tile) : tile_is_four(tiling.columns, tile)) {
-        slide_pixels<4>(g, taps, pixel, from, weights, bias, r, activation, y + at);
+        slide_pixels<one, 4>(g, taps, pixel, from, weights, bias, r, activation, y + at);
       } else {
-        slide_pixels<1>(g, taps, pixel, from, weights, bias, r, activation, y + at);
+        slide_pixels<one, 1>(g, taps, pixel, from, weights, bias, r, activation, y + at);
       }
     }
   }

@@ -89,7 +89,7 @@ void lower_conv(LowerContext& context) {
     const Argument weight = packed ? packed_weight(context, 1, w, [&](int o, int, int ky, int kx) {
       return depthwise_conv2d_pack_index(s, o, ky, kx);
     }) : context.in(1);
-    context.call("runtime/depthwise_conv2d.h", "depthwise_conv2d",
+    context.call("runtime/depthwise_conv2d.h", s.multiplier == 1 ? "depthwise_conv2d_one" : "depthwise_conv2d",
                  {shape_argument("DepthwiseConv2dShape", s), context.in(0), weight, context.in(2), context.in(3), activation, context.out()},
                  depthwise_conv2d_macs(s), {{0, 0, depthwise_conv2d_lead_x(s)}, {0, 3, 0}});
     return;

@@ -29,7 +29,7 @@ EmittedModel emitted(const Graph& model, const TrainingOptions* training = nullp
   target.defines = defines;
   options.arms = slice_arms(target);
   EmittedModel text = emit_model(program, options);  // Clang's Sema judges the text: an InternalError if it is no C++
-  text.source.wait();  // it reads the program
+  text.finished.wait();  // it reads the program
   return text;
 }
 
@@ -101,7 +101,7 @@ TEST_CASE("only a single argument may be the model's own region") {
     CHECK_THAT(model.header,
                Catch::Contains("may be the model's own region") &&
                    Catch::Contains("train_step(const float* x, std::int32_t t, float learning_rate)"));
-    CHECK_THAT(model.source.get(), Catch::Contains("labels_in_range(&t, 1, 4, 0)"));
+    CHECK_THAT(model.finished.get().source, Catch::Contains("labels_in_range(&t, 1, 4, 0)"));
   }
 }
 
@@ -120,7 +120,7 @@ TEST_CASE("a measured source has only the elements that a compiler looks at") {
     const auto first = source.begin() + static_cast<std::ptrdiff_t>(start);
     return std::count(first, std::find(first, source.end(), '}'), 'F');  // 1.0F
   };
-  for (const char* table : {"counted", "equal", "late"}) CHECK(count(model.source.get(), table) == 600);
+  for (const char* table : {"counted", "equal", "late"}) CHECK(count(model.finished.get().source, table) == 600);
   CHECK(count(model.source_for_measuring, "counted") == 256);
   CHECK(count(model.source_for_measuring, "equal") == 600);  // compilers fold every read of it
   CHECK(count(model.source_for_measuring, "late") == 401);   // up to the first that differs
@@ -132,7 +132,7 @@ TEST_CASE("loading a checkpoint clears sums of gradients and nothing else") {
   GraphBuilder b;
   const ValueId x = b.input("x", {2, 3}), y = b.node("MatMul", {x, b.parameter("gradient_w", {3, 4})});
   const std::string source =
-      emitted(squared_loss(b, y, b.input("t", {2, 4}, DType::f32, Role::label)), &training).source.get();
+      emitted(squared_loss(b, y, b.input("t", {2, 4}, DType::f32, Role::label)), &training).finished.get().source;
   const std::string load = source.substr(source.find("Status Model::load"));
   std::size_t cleared = 0;
   for (std::size_t at = load.find("memset"); at < load.find("Status::ok"); at = load.find("memset", at + 1))
@@ -143,8 +143,8 @@ TEST_CASE("loading a checkpoint clears sums of gradients and nothing else") {
 TEST_CASE("what kernels have to know of the target is stated before them") {
   GraphBuilder b;
   b.output(b.node("Neg", {b.input("x", {2})}));
-  CHECK_THAT(emitted(b.graph).source.get(), !Catch::Contains("#define TINYTC_FAST 1"));
-  const std::string source = emitted(b.graph, nullptr, {"TINYTC_FAST=1"}).source.get();
+  CHECK_THAT(emitted(b.graph).finished.get().source, !Catch::Contains("#define TINYTC_FAST 1"));
+  const std::string source = emitted(b.graph, nullptr, {"TINYTC_FAST=1"}).finished.get().source;
   CHECK_THAT(source, Catch::Contains("#ifndef TINYTC_FAST\n#define TINYTC_FAST 1\n#endif\n"));
   CHECK(source.find("#define TINYTC_FAST 1") < source.find("namespace m {"));
 }

@@ -151,6 +151,10 @@ TINYTC_NOINLINE void depthwise(const DepthwiseConv2dShape& s) {
   const float* residual = maybe(y);
   depthwise_conv2d(s, x, w, maybe(bias), residual, a, y);
   add_to_crc(y);
+  if (s.multiplier == 1) {
+    depthwise_conv2d_one(s, x, w, maybe(bias), residual, a, y);
+    add_to_crc(y);
+  }
   depthwise_conv2d_input_grad(s, y, w, maybe(bias), static_cast<const float*>(nullptr), a, x);
   add_to_crc(x);
   depthwise_conv2d_weight_grad(s, x, y, Sgd<float>{w, 0.125F, 0.0F});

@@ -27,6 +27,7 @@ except ImportError as error:
     print(f"skipped: {error}")
     sys.exit(77)
 
+FLOAT_KERNELS = {"conv2d", "depthwise_conv2d", "depthwise_conv2d_one", "gemm", "gemm_row", "binary"}
 SELF_TEST = """#include "board.h"
 #include "net.h"
 namespace { net::Model model; }
@@ -136,7 +137,7 @@ class Made(unittest.TestCase):
                 with self.subTest(name, form=form):
                     called = self.compare(name, form)
                     if form != "uint8_weights":  # their zero points need not leave 8 bits
-                        self.assertFalse({"conv2d", "gemm", "gemm_row", "depthwise_conv2d", "softmax", "binary"} & set(called), called)
+                        self.assertFalse({*FLOAT_KERNELS, "softmax"} & set(called), called)
 
     def test_vectors(self):
         """Layers with weights take the kernels for vectors, unless a scale needs a shift."""
@@ -184,7 +185,7 @@ class Exporters(unittest.TestCase):
 
     def test_all_of_a_program_is_int8(self):
         called = self.differences("pt2e_tensor")[2]
-        self.assertFalse({"conv2d", "depthwise_conv2d", "gemm", "gemm_row", "binary"} & set(called), called)
+        self.assertFalse(FLOAT_KERNELS & set(called), called)
 
     def test_float_outputs(self):
         """Weights of -128 (a reduced range of activations), and an output that stays a real number: within 1 % of its range."""

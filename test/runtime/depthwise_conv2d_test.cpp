@@ -1,4 +1,4 @@
-// depthwise_conv2d and its gradients against plain loops over the definition, on seeded random shapes.
+// depthwise_conv2d, depthwise_conv2d_one and the gradients against plain loops over the definition, on seeded random shapes.
 #include "runtime/depthwise_conv2d.h"
 
 #include <catch2/catch.hpp>
@@ -107,6 +107,12 @@ void check(const DepthwiseConv2dShape& s, Random& random, double tolerance) {
                     [&](const T* bias, const T* residual, Activation<T> a, T* out) {
                       depthwise_conv2d(s, x.data(), packed.data(), bias, residual, a, out);
                     });
+  if (s.multiplier == 1) {
+    std::vector<T> general(y.size()), one(y.size());
+    depthwise_conv2d<T>(s, x.data(), packed.data(), nullptr, nullptr, no_activation<T>(), general.data());
+    depthwise_conv2d_one<T>(s, x.data(), packed.data(), nullptr, nullptr, no_activation<T>(), one.data());
+    REQUIRE(one == general);  // the same bits: the compiler may choose either
+  }
   check_finished<T>(dx, s.channels, random, tolerance,
                     [&](const T* bias, const T* residual, Activation<T> a, T* out) {
                       depthwise_conv2d_input_grad(s, dy.data(), packed.data(), bias, residual, a, out);
