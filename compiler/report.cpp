@@ -36,7 +36,7 @@ LayerReport layer_of(const ReportInput& input, const KernelCall& call, const std
   const auto size = input.code.function_bytes.find(function);
   if (size != input.code.function_bytes.end()) layer.code_bytes = size->second;
   layer.weights_bytes = weights_of(input.program, call);
-  if (core) layer.cycles = m4f_cycles(input.program, call) * core->factor;
+  if (core) layer.cycles = core_cycles(input.program, call, *core);
   return layer;
 }
 
@@ -55,7 +55,7 @@ EntryReport entry_of(const ReportInput& input, Entry entry, const std::optional<
     const Buffer& buffer = input.program.buffer(id);
     report.live_at_peak.push_back({buffer.name, describe(buffer.type), byte_count(buffer.type)});
   }
-  if (core) report.cycles = m4f_entry_cycles(input.program, entry) * core->factor;
+  if (core) report.cycles = m4f_entry_cycles(input.program, entry) * core->real;
   for (std::size_t k = 0; k < calls.size(); ++k) {
     report.layers.push_back(layer_of(input, calls[k], input.call_names.at(entry)[k], core));
     report.macs += calls[k].traits.macs;
