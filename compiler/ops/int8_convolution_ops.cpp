@@ -11,6 +11,7 @@
 #include "runtime/q_conv2d.h"
 #include "runtime/q_conv2d_plain.h"
 #include "runtime/q_depthwise_conv2d.h"
+#include "runtime/q_depthwise_taps.h"
 #include "runtime/q_narrow_conv2d.h"
 #include "runtime/q_scalar_conv2d.h"
 #include "runtime/q_scalar_depthwise.h"
@@ -67,6 +68,17 @@ void call_scalar_depthwise(LowerContext& context, const QDepthwiseConv2dShape& s
                q_scalar_depthwise_macs(s), {{0, 0, q_scalar_depthwise_lead_x(s)}});
 }
 
+void call_depthwise_taps(LowerContext& context, const QDepthwiseConv2dShape& s) {
+  const Value& weight = context.graph.value(context.node.inputs[1]);
+  std::vector<std::uint32_t> packed(static_cast<std::size_t>(q_depthwise_taps_words(s)));
+  q_depthwise_taps_pack(s, int8::constant<std::int8_t>(context, 1), int8::constant<std::int32_t>(context, 2),
+                        int8::constant<std::int32_t>(context, 3), packed.data());
+  context.call("runtime/q_depthwise_taps.h", "q_depthwise_taps",
+               {shape_argument("QDepthwiseConv2dShape", s), context.in(0), int8::word_table(context, weight.name, packed),
+                int8::output_argument(context), context.out(), context.scratch(DType::i32, q_depthwise_taps_scratch(s))},
+               q_depthwise_taps_macs(s), {{0, 0, q_depthwise_taps_lead_x(s)}});
+}
+
 void lower_depthwise(LowerContext& context, const Window& w) {
   QDepthwiseConv2dShape s{};
   fill_window(s, w);
@@ -74,6 +86,7 @@ void lower_depthwise(LowerContext& context, const Window& w) {
   s.x_zero_point = to_int(context.attributes().get_int("x_zero_point", 0));
   if (int8::takes_vectors(context, 3) && q_vector_depthwise_takes(s)) return lower_vector_depthwise(context, s);
   if (!context.has_dual_multiply() && q_scalar_depthwise_has(s)) return call_scalar_depthwise(context, s);
+  if (s.multiplier == 1 && !q_depthwise_has_ring(s) && !context.has_input(4)) return call_depthwise_taps(context, s);
   const Value& weight = context.graph.value(context.node.inputs[1]);
   std::vector<std::byte> packed(static_cast<std::size_t>(q_depthwise_conv2d_packed_bytes(s)));
   q_depthwise_conv2d_pack(s, bytes_of(weight), reinterpret_cast<std::int8_t*>(packed.data()));

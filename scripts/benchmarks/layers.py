@@ -145,6 +145,14 @@ def _depthwise(draw: random.Random) -> Layer:
     return _convolution(draw, _kernel(draw), (channels, channels), channels)
 
 
+def _depthwise_window(draw: random.Random) -> Layer:
+    """Windows of at least two taps: with one, nothing is summed, and a layer costs what its outputs cost."""
+    layer = _depthwise(draw)
+    while layer.kernel == (1, 1):
+        layer = _depthwise(draw)
+    return layer
+
+
 def _dense(draw: random.Random) -> Layer:
     return Layer("Gemm", draw.randint(1, 1000), draw.randint(1, 400), bias=draw.random() < 0.8, relu=draw.random() < 0.5)
 
@@ -236,7 +244,7 @@ FAMILIES = {
     "int8_conv_kxk": Family(_conv_kxk, KXK, True),
     "int8_conv_first": Family(_conv_first, FIRST, True),
     "int8_conv_grouped": Family(_conv_grouped, KXK, True),  # no network has one: against those without groups
-    "int8_depthwise": Family(_depthwise, DEPTHWISE, True),
+    "int8_depthwise": Family(_depthwise_window, DEPTHWISE, True),
     "int8_dense": Family(_dense, DENSE, True),
     "int8_matmul": Family(_matmul, POINTWISE, True),
     "int8_max_pool": Family(lambda draw: _pool(draw, "MaxPool"), MAXIMUM, True, 2000, "element"),

@@ -11,6 +11,7 @@
 #include "runtime/q_dense.h"
 #include "runtime/q_dense_plain.h"
 #include "runtime/q_depthwise_conv2d.h"
+#include "runtime/q_depthwise_taps.h"
 #include "runtime/q_elementwise.h"
 #include "runtime/q_narrow_conv2d.h"
 #include "runtime/q_scalar_conv2d.h"
@@ -139,6 +140,17 @@ TINYTC_NOINLINE void depthwise(const QScale& scale, const QOutput& out) {
   hash(s.batch * s.out_h * s.out_w * s.channels);
 }
 
+TINYTC_NOINLINE void depthwise_taps(const QOutput& out) {
+  QDepthwiseConv2dShape s{};
+  if (!test::random_window(integer, s)) return;
+  s.channels = integer(1, 14);
+  s.multiplier = s.packed = 1;
+  std::uint32_t* packed = scratch + 200;
+  q_depthwise_taps_pack(s, reinterpret_cast<const std::int8_t*>(w), bias, multiplier, packed);
+  q_depthwise_taps(s, x, packed, out, y, reinterpret_cast<std::int32_t*>(scratch));
+  hash(s.batch * s.out_h * s.out_w * s.channels);
+}
+
 TINYTC_NOINLINE void dense(const QScale& scale, const QOutput& out) {
   const QDenseShape s{integer(1, 2), integer(1, 90), integer(1, 40)};
   q_dense(s, x, w, bias, scale, out, y, scratch);
@@ -220,6 +232,7 @@ int main() {
     }
     convolution(scale, out);
     depthwise(scale, out);
+    depthwise_taps(out);
     dense(scale, out);
     sum_and_mean(out);
     winograd(scale, out);
