@@ -20,22 +20,22 @@ constexpr int q_depthwise_conv2d_packed_bytes(const QDepthwiseConv2dShape& s) {
   return q_depthwise_has_ring(s) ? channels * 12 : channels * s.kernel_h * s.kernel_w;
 }
 
-/// Position of weight (o, ky, kx) in packed order: [channels][kernel_w][4] for the ring, whose fourth bytes
-/// are 0; else [kernel_h][kernel_w][channels * multiplier]. Plain ONNX order where `packed` is 0.
+/// Position of weight (o, ky, kx) in packed order: for the ring [channels][kernel_w][kernel rows 0, 1, 1, 2];
+/// else [kernel_h][kernel_w][channels * multiplier]. Plain ONNX order where `packed` is 0.
 constexpr int q_depthwise_conv2d_pack_index(const QDepthwiseConv2dShape& s, int o, int ky, int kx) {
   if (s.packed == 0) return (o * s.kernel_h + ky) * s.kernel_w + kx;
-  if (q_depthwise_has_ring(s)) return o * 12 + kx * 4 + ky;
+  if (q_depthwise_has_ring(s)) return o * 12 + kx * 4 + (ky == 2 ? 3 : ky);
   return (ky * s.kernel_w + kx) * s.channels * s.multiplier + o;
 }
 
 /// Packs plain ONNX weights [channels * multiplier][1][kernel_h][kernel_w].
 constexpr void q_depthwise_conv2d_pack(const QDepthwiseConv2dShape& s, const std::int8_t* w,
                                        std::int8_t* packed) {
-  for (int k = 0; k < q_depthwise_conv2d_packed_bytes(s); ++k) packed[k] = 0;
   for (int o = 0; o < s.channels * s.multiplier; ++o) {
     for (int tap = 0; tap < s.kernel_h * s.kernel_w; ++tap) {
       const int index = q_depthwise_conv2d_pack_index(s, o, tap / s.kernel_w, tap % s.kernel_w);
       packed[index] = w[o * s.kernel_h * s.kernel_w + tap];
+      if (q_depthwise_has_ring(s) && tap / s.kernel_w == 1) packed[index + 1] = packed[index];
     }
   }
 }
@@ -71,8 +71,8 @@ TINYTC_INLINE void q_depthwise_repack(const QDepthwiseConv2dShape& s, const std:
     for (int kx = 0; kx < 3; ++kx) {
       packed[0] = w[kx];
       packed[1] = w[3 + kx];
-      packed[2] = w[6 + kx];
-      packed[3] = 0;
+      packed[2] = w[3 + kx];
+      packed[3] = w[6 + kx];
       packed += 4;
     }
     w += 9;
