@@ -63,8 +63,7 @@ TINYTC_INLINE void q_dense_bytes(int words, int count, const std::uint32_t* x, c
   const int rounding = 256 * zero_point + 128;
   const int whole = count / 8 * 8;
   if (whole > 0) {
-    q_bytes_1x8(
-        QBlockArguments{x, x + words, skip, w, bias, multiplier, zero_point, y, y + whole, 0, rounding});
+    q_bytes_1x8(QBlockArguments{x, x + words, skip, w, bias, multiplier, zero_point, y, y + whole, rounding});
   }
   if (whole == count) return;
   std::int32_t last_bias[8] = {0, 0, 0, 0, 0, 0, 0, 0};
@@ -75,7 +74,7 @@ TINYTC_INLINE void q_dense_bytes(int words, int count, const std::uint32_t* x, c
     last_multiplier[c - whole] = multiplier[c];
   }
   q_bytes_1x8(QBlockArguments{x, x + words, skip, w + whole / 2 * words, last_bias, last_multiplier,
-                              zero_point, last, last + 8, 0, rounding});
+                              zero_point, last, last + 8, rounding});
   for (int c = whole; c < count; ++c) y[c] = last[c - whole];
 }
 #endif

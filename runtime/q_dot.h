@@ -1,5 +1,5 @@
-// The inner blocks of int8 convolutions and dense layers: dot products of widened inputs with paired weights
-// (see q_patch.h), with requantization.
+// The inner blocks of int8 dense layers: dot products of widened inputs with paired weights (see q_patch.h),
+// with requantization; and what they share with those of convolutions (q_dot_pairs.h).
 //
 // Compilers spill eight sums; the assembly for Armv7E-M and Armv8-M's DSP extension needs all 14 free
 // registers. It finds its arguments through r0, keeps them and r7 (which may be the frame pointer, so the
@@ -18,7 +18,6 @@
 #define TINYTC_Q_LOAD_2(FIRST, SECOND, FROM) "ldrd " FIRST ", " SECOND ", [" FROM "], #8\n"
 #define TINYTC_Q_LOAD_4(A, B, C, D, FROM) "ldm " FROM "!, {" A ", " B ", " C ", " D "}\n"
 #define TINYTC_Q_STORE_4(A, B, C, D, TO) "stm " TO "!, {" A ", " B ", " C ", " D "}\n"
-#define TINYTC_Q_STEP_2X4_BYTES 48
 #define TINYTC_Q_STEP_1X8_BYTES 60
 #else
 #define TINYTC_Q_LOAD_2(FIRST, SECOND, FROM) \
@@ -34,23 +33,8 @@
   "str " C ", [" TO                      \
   "], #4\n"                              \
   "str " D ", [" TO "], #4\n"
-#define TINYTC_Q_STEP_2X4_BYTES 56
 #define TINYTC_Q_STEP_1X8_BYTES 68
 #endif
-// r0: x, r1: weights, r2 - r5: operands, r6 - lr: sums (both, first) of channel pairs.
-#define TINYTC_Q_STEP_2X4           \
-  TINYTC_Q_LOAD_2("r2", "r3", "r0") \
-  TINYTC_Q_LOAD_2("r4", "r5", "r1") \
-  "smlad r6, r2, r4, r6\n"          \
-  "smlad r10, r3, r4, r10\n"        \
-  "sxtb16 r4, r4\n"                 \
-  "smlad r8, r2, r5, r8\n"          \
-  "smlad r12, r3, r5, r12\n"        \
-  "sxtb16 r5, r5\n"                 \
-  "smlad r7, r2, r4, r7\n"          \
-  "smlad r11, r3, r4, r11\n"        \
-  "smlad r9, r2, r5, r9\n"          \
-  "smlad lr, r3, r5, lr\n"
 // One word of x, four pairs of channels: the first three pairs' loads and the last one's stand as the core
 // likes them.
 #if defined(TINYTC_WIDE_LOADS)
@@ -78,15 +62,11 @@
   "smlad lr, r2, r3, lr\n"
 #define TINYTC_Q_FOUR(STEPS) STEPS STEPS STEPS STEPS
 #define TINYTC_Q_EIGHT(STEP) STEP STEP STEP STEP STEP STEP STEP STEP
-// Steps of a turn: of the loop in which most of a network's time is spent, and of the others.
+// Steps of a turn.
 #if defined(TINYTC_SMALL)
-#define TINYTC_Q_LONG 8
-#define TINYTC_Q_LONG_TURN(STEP) TINYTC_Q_EIGHT(STEP)
 #define TINYTC_Q_SHORT 4
 #define TINYTC_Q_SHORT_TURN(STEP) TINYTC_Q_FOUR(STEP)
 #else
-#define TINYTC_Q_LONG 32
-#define TINYTC_Q_LONG_TURN(STEP) TINYTC_Q_FOUR(TINYTC_Q_EIGHT(STEP))
 #define TINYTC_Q_SHORT 8
 #define TINYTC_Q_SHORT_TURN(STEP) TINYTC_Q_EIGHT(STEP)
 #endif
@@ -130,71 +110,24 @@
   "ldr r1, [r0, #4]\n" \
   "ldr r2, [r0, #8]\n" \
   "push {r0, r1, r2, r7}\n"
-// Copies the first eleven arguments to the stack, and r7 behind them; r1: weights.
-#define TINYTC_Q_FRAME(BYTES)                                 \
-  "sub sp, sp, #" BYTES                                       \
-  "\n"                                                        \
-  "ldm r0, {r1, r2, r3, r4, r5, r6, r8, r9, r10, r11, r12}\n" \
-  "stm sp, {r1, r2, r3, r4, r5, r6, r8, r9, r10, r11, r12}\n" \
-  "str r7, [sp, #44]\n"                                       \
+// Copies the ten arguments to the stack, and r7 behind them; r1: weights.
+#define TINYTC_Q_FRAME                                   \
+  "sub sp, sp, #48\n"                                    \
+  "ldm r0, {r1, r2, r3, r4, r5, r6, r8, r9, r10, r11}\n" \
+  "stm sp, {r1, r2, r3, r4, r5, r6, r8, r9, r10, r11}\n" \
+  "str r7, [sp, #40]\n"                                  \
   "mov r1, r4\n"
-// Widens the next pixels' inputs, eight elements of each a turn; a turn of four enters in the middle.
-#define TINYTC_Q_WIDEN_FOUR \
-  "ldr r8, [r0], #4\n"      \
-  "ldr r9, [r2], #4\n"      \
-  "sxtb16 r5, r8\n"         \
-  "sxtb16 r6, r9\n"         \
-  "sxtb16 r8, r8, ror #8\n" \
-  "sxtb16 r9, r9, ror #8\n" TINYTC_Q_STORE_4("r5", "r6", "r8", "r9", "r3")
-#define TINYTC_Q_WIDEN_PAIR                             \
-  "ldr r4, [sp, #48]\n"                                 \
-  "ldr r0, [sp, #52]\n"                                 \
-  "ldr r3, [sp]\n"                                      \
-  "ldr r2, [r4, #52]\n"                                 \
-  "ldr r11, [r4, #56]\n"                                \
-  "ldr r10, [r4, #60]\n"                                \
-  "ldr r7, [r4, #64]\n"                                 \
-  "ldr r4, [r4, #68]\n"                                 \
-  "add r5, r0, r2, lsl #1\n"                            \
-  "add r2, r2, r0\n"                                    \
-  "str r5, [sp, #52]\n"                                 \
-  "5:\n"                                                \
-  "lsrs lr, r11, #1\n"                                  \
-  "bcs 7f\n"                                            \
-  "sub lr, lr, #1\n"                                    \
-  "6:\n" TINYTC_Q_WIDEN_FOUR "7:\n" TINYTC_Q_WIDEN_FOUR \
-  "subs lr, lr, #1\n"                                   \
-  "bpl 6b\n"                                            \
-  "cbz r7, 2f\n"                                        \
-  "cbz r4, 8f\n"                                        \
-  "ldrsb r5, [r0]\n"                                    \
-  "ldrsb r6, [r2]\n"                                    \
-  "str r5, [r3], #4\n"                                  \
-  "str r6, [r3], #4\n"                                  \
-  "8:\n"                                                \
-  "add r0, r0, r10\n"                                   \
-  "add r2, r2, r10\n"                                   \
-  "subs r7, r7, #1\n"                                   \
-  "bne 5b\n"
-// r2: y, r3: from the first pixel to the second, r4: y's end.
 // r2: multipliers behind the first two, in r3 and r4; r5: zero point; r0: its share of the second channel.
 #if defined(TINYTC_WIDE_LOADS)
-#define TINYTC_Q_LOAD_OUTPUTS \
-  "ldr r3, [sp, #36]\n"       \
-  "ldrd r2, r4, [sp, #28]\n"
 #define TINYTC_Q_LOAD_SCALES \
   "ldrd r2, r5, [sp, #20]\n" \
-  "ldr r0, [sp, #40]\n"      \
+  "ldr r0, [sp, #36]\n"      \
   "ldm r2!, {r3, r4}\n"
 #else
-#define TINYTC_Q_LOAD_OUTPUTS \
-  "ldr r2, [sp, #28]\n"       \
-  "ldr r3, [sp, #36]\n"       \
-  "ldr r4, [sp, #32]\n"
 #define TINYTC_Q_LOAD_SCALES \
   "ldr r2, [sp, #20]\n"      \
   "ldr r5, [sp, #24]\n"      \
-  "ldr r0, [sp, #40]\n"      \
+  "ldr r0, [sp, #36]\n"      \
   "ldr r3, [r2], #4\n"       \
   "ldr r4, [r2], #4\n"
 #endif
@@ -244,117 +177,23 @@ struct QBlockArguments {
   int zero_point;
   std::int8_t* y;
   const std::int8_t* y_end;
-  int next;      ///< from the first pixel's output to the second's
   int rounding;  ///< 256 zero_point + 128
 };
-
-/// Arguments for pairs of pixels. Distances in elements.
-struct QPairArguments {
-  QBlockArguments block;      ///< of the first pair
-  const std::int8_t* source;  ///< the first pixel's inputs; null: x holds the only pair's, widened
-  int pairs;
-  int apart;  ///< from a pixel's inputs to the next pixel's
-  int fours;  ///< elements of a run / 4
-  int gap;    ///< from the last four of a run to the next run
-  int runs;   ///< or 0: one run without a rest
-  int rest;   ///< elements behind the last four: 0 or 1
-};
-
-/// One pair, widened already.
-TINYTC_INLINE QPairArguments q_widened_pair(const QBlockArguments& block) {
-  return QPairArguments{block, nullptr, 1, 0, 0, 0, 0, 0};
-}
 
 #if defined(TINYTC_DSP)
 /// Bytes of code that the first turn of a loop of `steps` steps leaves out; all of them for 0 words.
 TINYTC_INLINE constexpr int q_skip(int words, int steps, int step_bytes) {
   return words == 0 ? steps * step_bytes : (steps - words % steps) % steps * step_bytes;
 }
-TINYTC_INLINE constexpr int q_skip_2x4(int words) {
-  return q_skip(words - 1, TINYTC_Q_LONG, TINYTC_Q_STEP_2X4_BYTES);
-}
 TINYTC_INLINE constexpr int q_skip_1x8(int words) {
   return q_skip(words, TINYTC_Q_SHORT, TINYTC_Q_STEP_1X8_BYTES);
 }
 
-/// Pairs of pixels, blocks of four channels while y is not y_end: bias + sum over words (at least 1),
-/// requantized with one multiply, clamped to int8. The first word's step starts the sums from the biases.
-/// With a source each pair's patches are widened into x first, and its outputs follow the last pair's.
-TINYTC_NOINLINE inline void q_bytes_2x4(const QPairArguments& arguments) {
-  register const QPairArguments* at asm("r0") = &arguments;
-  asm volatile(TINYTC_Q_FRAME("64")
-      "ldr r2, [r0, #44]\n"
-      "ldr r3, [r0, #48]\n"
-      "str r0, [sp, #48]\n"
-      "cmp r2, #0\n"
-      "str r2, [sp, #52]\n"
-      "str r3, [sp, #56]\n"
-      "beq 2f\n"
-      "4:\n" TINYTC_Q_WIDEN_PAIR
-      "2:\n"
-      "ldr lr, [sp, #16]\n"
-      "ldr r0, [sp]\n"
-      TINYTC_Q_LOAD_4("r7", "r8", "r9", "r10", "lr")
-      TINYTC_Q_LOAD_2("r2", "r3", "r0")
-      TINYTC_Q_LOAD_2("r4", "r5", "r1")
-      "str lr, [sp, #16]\n"
-      "add r6, r7, r8, lsl #8\n"
-      "add r8, r9, r10, lsl #8\n"
-      "smlad r10, r3, r4, r6\n"
-      "smlad r6, r2, r4, r6\n"
-      "sxtb16 r4, r4\n"
-      "smlad r12, r3, r5, r8\n"
-      "smlad r8, r2, r5, r8\n"
-      "sxtb16 r5, r5\n"
-      "smlad r11, r3, r4, r7\n"
-      "smlad r7, r2, r4, r7\n"
-      "smlad lr, r3, r5, r9\n"
-      "smlad r9, r2, r5, r9\n" TINYTC_Q_LOOP(TINYTC_Q_LONG_TURN(TINYTC_Q_STEP_2X4))
-      TINYTC_Q_LOAD_SCALES TINYTC_Q_FINISH_PAIR("r7", "r6", "r3", "r4")
-      TINYTC_Q_FINISH_PAIR("r11", "r10", "r3", "r4")
-      "ldm r2!, {r3, r4}\n"
-      "str r2, [sp, #20]\n" TINYTC_Q_FINISH_PAIR("r9", "r8", "r3", "r4")
-      TINYTC_Q_FINISH_PAIR("lr", "r12", "r3", "r4")
-      TINYTC_Q_LOAD_OUTPUTS
-      "strb r11, [r2, r3]\n"
-      "strb r7, [r2], #1\n"
-      "strb r10, [r2, r3]\n"
-      "strb r6, [r2], #1\n"
-      "strb lr, [r2, r3]\n"
-      "strb r9, [r2], #1\n"
-      "strb r12, [r2, r3]\n"
-      "strb r8, [r2], #1\n"
-      "str r2, [sp, #28]\n"
-      "cmp r2, r4\n"
-      "bne 2b\n"
-      "ldr r3, [sp, #56]\n"
-      "ldr r5, [sp, #36]\n"
-      "ldr r0, [sp, #48]\n"
-      "subs r3, r3, #1\n"
-      "beq 3f\n"
-      "ldr r1, [r0, #12]\n"
-      "ldr r6, [r0, #16]\n"
-      "ldr r8, [r0, #20]\n"
-      "add r4, r4, r5\n"
-      "str r3, [sp, #56]\n"
-      "str r4, [sp, #28]\n"
-      "add r4, r4, r5\n"
-      "str r6, [sp, #16]\n"
-      "str r8, [sp, #20]\n"
-      "str r4, [sp, #32]\n"
-      "b 4b\n"
-      "3:\n"
-      "ldr r7, [sp, #44]\n"
-      "add sp, sp, #64\n"
-      : "+r"(at)
-      :
-      : TINYTC_Q_CLOBBERS);
-}
-
-/// One row, blocks of eight channels while y is not y_end; as q_bytes_2x4.
+/// One row, blocks of eight channels while y is not y_end: bias + sum over words, requantized with one
+/// multiply, clamped to int8.
 TINYTC_NOINLINE inline void q_bytes_1x8(const QBlockArguments& arguments) {
   register const QBlockArguments* at asm("r0") = &arguments;
-  asm volatile(TINYTC_Q_FRAME("48")
+  asm volatile(TINYTC_Q_FRAME
       "2:\n"
       "ldr r2, [sp, #16]\n"
       "ldr r0, [sp]\n"
@@ -377,49 +216,17 @@ TINYTC_NOINLINE inline void q_bytes_1x8(const QBlockArguments& arguments) {
       "str r2, [sp, #28]\n"
       "cmp r2, r3\n"
       "bne 2b\n"
-      "ldr r7, [sp, #44]\n"
+      "ldr r7, [sp, #40]\n"
       "add sp, sp, #48\n"
       : "+r"(at)
       :
       : TINYTC_Q_CLOBBERS);
 }
 
-/// q_block_2x4 in assembly.
-TINYTC_NOINLINE inline void q_sums_2x4(int words, const std::uint32_t* x, const std::uint32_t* w,
-                                       const std::int32_t* bias, std::int32_t* sum) {
-  const QBlockArguments arguments{x,
-                                  x + 2 * words,
-                                  q_skip(words, TINYTC_Q_SHORT, TINYTC_Q_STEP_2X4_BYTES),
-                                  w,
-                                  bias,
-                                  sum,
-                                  0,
-                                  nullptr,
-                                  nullptr,
-                                  0,
-                                  0};
-  register const QBlockArguments* at asm("r0") = &arguments;
-  asm volatile(TINYTC_Q_ENTER
-               "ldr r5, [r0, #16]\n"
-               "ldr r1, [r0, #12]\n"
-               "ldr r0, [r0]\n"
-               "ldm r5, {r7, r8, r9, r10}\n"
-               "add r6, r7, r8, lsl #8\n"
-               "add r8, r9, r10, lsl #8\n"
-               "mov r10, r6\n"
-               "mov r11, r7\n"
-               "mov r12, r8\n"
-               "mov lr, r9\n" TINYTC_Q_LOOP(TINYTC_Q_SHORT_TURN(TINYTC_Q_STEP_2X4)) TINYTC_Q_STORE_SUMS
-               "pop {r0, r1, r2, r7}\n"
-               : "+r"(at)
-               :
-               : TINYTC_Q_CLOBBERS);
-}
-
 /// q_block_1x8 in assembly.
 TINYTC_NOINLINE inline void q_sums_1x8(int words, const std::uint32_t* x, const std::uint32_t* w,
                                        const std::int32_t* bias, std::int32_t* sum) {
-  const QBlockArguments arguments{x, x + words, q_skip_1x8(words), w, bias, sum, 0, nullptr, nullptr, 0, 0};
+  const QBlockArguments arguments{x, x + words, q_skip_1x8(words), w, bias, sum, 0, nullptr, nullptr, 0};
   register const QBlockArguments* at asm("r0") = &arguments;
   asm volatile(TINYTC_Q_ENTER
                "ldr r2, [r0, #16]\n"
@@ -432,40 +239,6 @@ TINYTC_NOINLINE inline void q_sums_1x8(int words, const std::uint32_t* x, const 
                : TINYTC_Q_CLOBBERS);
 }
 #endif
-
-/// Two pixels x four channels: sum[4 * p + c] = bias[c] + sum over words. x: 2 * words, pixels alternating;
-/// w: 2 * words, channels (0, 1) and (2, 3) alternating.
-TINYTC_INLINE void q_block_2x4(int words, const std::uint32_t* x, const std::uint32_t* w,
-                               const std::int32_t* bias, std::int32_t (&sum)[8]) {
-#if defined(TINYTC_DSP)
-  q_sums_2x4(words, x, w, bias, sum);
-#else
-  std::int32_t first01 = bias[0];
-  std::int32_t first23 = bias[2];
-  std::int32_t both01 = q_pair_start(bias[0], bias[1]);
-  std::int32_t both23 = q_pair_start(bias[2], bias[3]);
-  std::int32_t next_first01 = first01;
-  std::int32_t next_first23 = first23;
-  std::int32_t next_both01 = both01;
-  std::int32_t next_both23 = both23;
-  for (int k = 0; k < words; ++k) {
-    q_pair_step(both01, first01, x[0], w[0]);
-    q_pair_step(both23, first23, x[0], w[1]);
-    q_pair_step(next_both01, next_first01, x[1], w[0]);
-    q_pair_step(next_both23, next_first23, x[1], w[1]);
-    x += 2;
-    w += 2;
-  }
-  sum[0] = first01;
-  sum[1] = q_pair_second(both01, first01);
-  sum[2] = first23;
-  sum[3] = q_pair_second(both23, first23);
-  sum[4] = next_first01;
-  sum[5] = q_pair_second(next_both01, next_first01);
-  sum[6] = next_first23;
-  sum[7] = q_pair_second(next_both23, next_first23);
-#endif
-}
 
 /// One row x eight channels: sum[c] = bias[c] + sum over words. x: `words`; w: 4 * words, channel pairs
 /// alternating.

@@ -3,7 +3,8 @@
 //
 // A patch is cut into runs of neighbouring elements: a kernel row where nothing lies between its taps, else a
 // tap. Within a run every four elements (k0 .. k3) are the words (k0, k2) (k1, k3), as SXTB16 makes them; one
-// to three left over are (k0, -), (k0, k1) or (k0, k1) (k2, -). Weights of unused lanes are 0.
+// to three left over are (k0, -), (k0, k1) or (k0, k1) (k2, -). Weights of unused lanes are 0. In a patch of
+// convolutions whose runs leave over one element each, these stand two a word behind the last run.
 //
 // Weights of two output channels share a lane as 256 w1 + w0: the sum P of x times the lane and the sum y0 of
 // x times its low byte give y1 = (P - y0) / 256, exact while |y1| < 2^23. One byte a weight, and a multiply
@@ -21,6 +22,13 @@ TINYTC_INLINE constexpr int q_run_words(int elements) { return (elements + 1) / 
 /// Lane in a run at which element k stands.
 TINYTC_INLINE constexpr int q_run_lane(int elements, int k) {
   return k >= elements / 4 * 4 || k % 4 == 0 || k % 4 == 3 ? k : 3 - k % 4 + k / 4 * 4;
+}
+
+/// Lane behind the last fours of all runs at which the single element left over of run `run` of `runs`
+/// stands.
+TINYTC_INLINE constexpr int q_rest_lane(int runs, int run) {
+  const int lane = runs - 1 - run;
+  return runs % 2 == 1 && lane >= 3 ? lane + 1 : lane;
 }
 
 /// The word that holds weights (k, k') of channel 0 and of channel 1: lanes 256 w1 + w0.

@@ -165,10 +165,11 @@ void lower_dense(LowerContext& context, const Window& w) {
                          int8::output_argument(context), context.out(), int8::words(context, q_conv2d_plain_scratch(s))},
                         q_conv2d_plain_macs(s), {{0, 0, q_conv2d_plain_lead_x(s)}});
   std::vector<std::uint32_t> packed(static_cast<std::size_t>(q_conv2d_packed_words(s)));
-  q_conv2d_pack(s, bytes_of(weight), packed.data());
+  q_conv2d_pack(s, bytes_of(weight), words_of(bias), int8::constant<std::int32_t>(context, 3), packed.data());
+  const Argument shift = context.has_input(4) ? context.in(4) : literal("static_cast<const std::int8_t*>(nullptr)");
   context.call("runtime/q_conv2d.h", "q_conv2d",
-               {shape_argument("QConv2dShape", s), context.in(0), int8::word_table(context, weight.name, packed), context.in(2),
-                int8::scale_argument(context, 3), int8::output_argument(context), context.out(), int8::words(context, q_conv2d_scratch(s))},
+               {shape_argument("QConv2dShape", s), context.in(0), int8::word_table(context, weight.name, packed), shift, int8::output_argument(context),
+                context.out(), int8::words(context, q_conv2d_scratch(s))},
                q_conv2d_macs(s), {{0, 0, q_conv2d_lead_x(s)}});
 }
 

@@ -47,10 +47,10 @@ template <int H, int W, int C, int OH, int OW, int OC, int KH, int KW, int S, in
 struct Conv {
   static constexpr QConv2dShape shape{1, H, W, C, OH, OW, OC, KH, KW, S, S, 1, 1, PT, PL, 1, -5};
   static constexpr int outputs = OH * OW * OC;
-  static void pack() { q_conv2d_pack(shape, weights, packed); }
+  static void pack() { q_conv2d_pack(shape, weights, bias, multiplier, packed); }
   TINYTC_NOINLINE static void run_packed() {
     constexpr QConv2dShape s = shape;
-    q_conv2d(s, x, packed, bias, scale, out, packed_y, scratch);
+    q_conv2d(s, x, packed, nullptr, out, packed_y, scratch);
   }
   TINYTC_NOINLINE static void run_plain() {
     constexpr QConv2dShape s = shape;

@@ -31,7 +31,9 @@ std::int8_t x[size];
 std::int16_t x16[2000];
 std::int8_t y[size];
 std::uint32_t w[size / 2];
+std::uint32_t packed[size / 2];
 std::uint32_t scratch[size / 2];
+std::int8_t paired_weights[2 * size];
 std::int32_t bias[64];
 std::int32_t multiplier[64];
 std::int8_t shift[64];
@@ -58,6 +60,7 @@ void fill_tensors() {
     for (int& value : weight) value = integer(-127, 127);
     word = q_paired_word(weight[0], weight[1], weight[2], weight[3]);
   }
+  for (std::int8_t& value : paired_weights) value = static_cast<std::int8_t>(integer(-127, 127));
   for (int c = 0; c < 64; ++c) {
     bias[c] = integer(-20000, 20000);
     multiplier[c] = integer(1000000, 40000000);
@@ -66,7 +69,7 @@ void fill_tensors() {
 }
 
 /// Channels in words, and one input pixel to an output pixel or an even width: what one call of the assembly
-/// takes whole rows of.
+/// takes whole rows of. Most windows leave over one element a kernel row when cut into fours.
 void row_geometry(QConv2dShape& s) {
   s.groups = 1;
   s.out_c = 4 * integer(1, 4);
@@ -76,11 +79,19 @@ void row_geometry(QConv2dShape& s) {
     s.out_h = s.in_h;
     s.out_w = s.in_w;
     s.in_c = 4 * integer(1, 5);
-  } else {
-    s.dilation_w = 1;
-    s.out_w = (s.out_w + 1) / 2 * 2;
-    s.in_c = s.kernel_w == 3 ? 3 : integer(1, 8);
+    return;
   }
+  s.dilation_h = s.dilation_w = 1;
+  s.kernel_h = integer(1, 7);
+  s.kernel_w = integer(1, 5);
+  const int one_left = s.kernel_w == 1 ? 5 : s.kernel_w % 4;  // of an odd width times these channels
+  s.in_c = s.kernel_w % 2 == 1 && integer(0, 3) != 0 ? one_left : integer(1, 8);
+  s.pad_top = integer(0, s.kernel_h - 1);
+  s.pad_left = integer(0, s.kernel_w - 1);
+  s.out_h = integer(1, 4);
+  s.out_w = 2 * integer(1, 4);
+  s.in_h = max_of(1, (s.out_h - 1) * s.stride_h + s.kernel_h - s.pad_top - integer(0, 1));
+  s.in_w = (s.out_w - 1) * s.stride_w + s.kernel_w - s.pad_left + 1 - integer(0, 1);
 }
 
 TINYTC_NOINLINE void convolution(const QScale& scale, const QOutput& out) {
@@ -89,9 +100,9 @@ TINYTC_NOINLINE void convolution(const QScale& scale, const QOutput& out) {
   s.groups = integer(0, 3) == 0 ? 2 : 1;
   s.in_c = s.groups * integer(1, 10);
   s.out_c = s.groups * integer(1, 10);
-  if (integer(0, 1) == 0) row_geometry(s);
   if (q_conv2d_packed_words(s) > size / 2 || q_conv2d_scratch(s) > size / 2) return;
-  q_conv2d(s, x, w, bias, scale, out, y, scratch);
+  q_conv2d_pack(s, paired_weights, bias, multiplier, packed);
+  q_conv2d(s, x, packed, scale.shift, out, y, scratch);
   hash(s.batch * s.out_h * s.out_w * s.out_c);
   if (q_conv2d_plain_scratch(s) > size / 2) return;
   q_conv2d_plain(s, x, reinterpret_cast<const std::int8_t*>(w), bias, scale, out, y, scratch);
@@ -109,6 +120,17 @@ TINYTC_NOINLINE void narrow(const QScale& scale, const QOutput& out) {
   s.out_c = s.groups * integer(1, 3);
   if (!q_narrow_conv2d_serves(s) || q_narrow_conv2d_scratch(s) > size / 2) return;
   q_narrow_conv2d(s, x, w, bias, scale, out, y, scratch);
+  hash(s.batch * s.out_h * s.out_w * s.out_c);
+}
+
+/// q_conv2d by way of its assembly, where there is one, as networks use it.
+TINYTC_NOINLINE void convolution_rows(int zero_point) {
+  QConv2dShape s{};
+  if (!test::random_window(integer, s)) return;
+  row_geometry(s);
+  if (q_conv2d_packed_words(s) > size / 2 || q_conv2d_scratch(s) > size / 2) return;
+  q_conv2d_pack(s, paired_weights, bias, multiplier, packed);
+  q_conv2d(s, x, packed, nullptr, QOutput{zero_point, -128, 127}, y, scratch);
   hash(s.batch * s.out_h * s.out_w * s.out_c);
 }
 
@@ -231,6 +253,7 @@ int main() {
       out.hi = integer(out.lo, 127);
     }
     convolution(scale, out);
+    for (int k = 0; k < 3; ++k) convolution_rows(out.zero_point);
     depthwise(scale, out);
     depthwise_taps(out);
     dense(scale, out);

@@ -102,9 +102,10 @@ std::vector<std::int8_t> finish(const std::vector<std::int64_t>& sums, int chann
 int in_size(const QConv2dShape& s) { return s.batch * s.in_h * s.in_w * s.in_c; }
 int out_size(const QConv2dShape& s) { return s.batch * s.out_h * s.out_w * s.out_c; }
 
-std::vector<std::uint32_t> pack(const QConv2dShape& s, const std::vector<std::int8_t>& w) {
+std::vector<std::uint32_t> pack(const QConv2dShape& s, const std::vector<std::int8_t>& w,
+                                const std::vector<std::int32_t>& bias, const QScale& scale) {
   std::vector<std::uint32_t> packed(static_cast<std::size_t>(q_conv2d_packed_words(s)));
-  q_conv2d_pack(s, w.data(), packed.data());
+  q_conv2d_pack(s, w.data(), bias.data(), scale.multiplier, packed.data());
   return packed;
 }
 
@@ -132,7 +133,8 @@ TEST_CASE("q_conv2d equals its definition bit for bit") {
     REQUIRE(q_pairable(s.out_c, q_conv2d_taps(s), w.data(), folded.data()));
     std::vector<std::int8_t> y(expected.size());
     std::vector<std::uint32_t> scratch(static_cast<std::size_t>(q_conv2d_scratch(s)), 0xDEADBEEFU);
-    q_conv2d(s, x.data(), pack(s, w).data(), folded.data(), scales.view(), out, y.data(), scratch.data());
+    q_conv2d(s, x.data(), pack(s, w, folded, scales.view()).data(), scales.view().shift, out, y.data(),
+             scratch.data());
     REQUIRE(y == expected);
   }
 }
@@ -196,13 +198,13 @@ TEST_CASE("q_conv2d is exact at its lead and not at one less") {
     const QConv2dShape s = random_conv(random);
     const auto x = random_int8(random, in_size(s));
     const auto w = random_int8(random, s.out_c * q_conv2d_taps(s), 1);
-    const auto packed = pack(s, w);
     const auto bias = random_bias(random, s.out_c, 100);
     const Scales scales(random, s.out_c, 0.0005, false);
+    const auto packed = pack(s, w, bias, scales.view());
     std::vector<std::uint32_t> scratch(static_cast<std::size_t>(q_conv2d_scratch(s)));
     const QOutput out{0, -128, 127};
     const auto paired = [&](const std::int8_t* from, std::int8_t* to) {
-      q_conv2d(s, from, packed.data(), bias.data(), scales.view(), out, to, scratch.data());
+      q_conv2d(s, from, packed.data(), scales.view().shift, out, to, scratch.data());
     };
     std::vector<std::uint32_t> plain_scratch(static_cast<std::size_t>(q_conv2d_plain_scratch(s)));
     const auto plain = [&](const std::int8_t* from, std::int8_t* to) {
