@@ -64,7 +64,7 @@ constexpr KernelCost costs[] = {
     {"layer_norm", "", 0, 31, 100},
     {"layer_norm_grad", "", 0, 40, 100},
     {"layer_norm_scale_grad", "", 14, 0, 100},
-    {"q_conv2d", "", 0.97, 15, 500},
+    {"q_conv2d", "", 1, 8, 500},
     {"q_conv2d_plain", "", 1.3, 15, 500},
     {"q_narrow_conv2d", "", 1.8, 15, 500},
     {"q_scalar_conv2d", "", 2.7, 20, 500},
