@@ -31,7 +31,7 @@ std::int8_t x[size];
 std::int16_t x16[2000];
 std::int8_t y[size];
 std::uint32_t w[size / 2];
-std::uint32_t packed[size / 2];
+std::uint32_t paired[size / 2];
 std::uint32_t scratch[size / 2];
 std::int8_t paired_weights[2 * size];
 std::int32_t bias[64];
@@ -101,8 +101,8 @@ TINYTC_NOINLINE void convolution(const QScale& scale, const QOutput& out) {
   s.in_c = s.groups * integer(1, 10);
   s.out_c = s.groups * integer(1, 10);
   if (q_conv2d_packed_words(s) > size / 2 || q_conv2d_scratch(s) > size / 2) return;
-  q_conv2d_pack(s, paired_weights, bias, multiplier, packed);
-  q_conv2d(s, x, packed, scale.shift, out, y, scratch);
+  q_conv2d_pack(s, paired_weights, bias, multiplier, paired);
+  q_conv2d(s, x, paired, scale.shift, out, y, scratch);
   hash(s.batch * s.out_h * s.out_w * s.out_c);
   if (q_conv2d_plain_scratch(s) > size / 2) return;
   q_conv2d_plain(s, x, reinterpret_cast<const std::int8_t*>(w), bias, scale, out, y, scratch);
@@ -129,8 +129,8 @@ TINYTC_NOINLINE void convolution_rows(int zero_point) {
   if (!test::random_window(integer, s)) return;
   row_geometry(s);
   if (q_conv2d_packed_words(s) > size / 2 || q_conv2d_scratch(s) > size / 2) return;
-  q_conv2d_pack(s, paired_weights, bias, multiplier, packed);
-  q_conv2d(s, x, packed, nullptr, QOutput{zero_point, -128, 127}, y, scratch);
+  q_conv2d_pack(s, paired_weights, bias, multiplier, paired);
+  q_conv2d(s, x, paired, nullptr, QOutput{zero_point, -128, 127}, y, scratch);
   hash(s.batch * s.out_h * s.out_w * s.out_c);
 }
 
@@ -168,7 +168,7 @@ TINYTC_NOINLINE void depthwise_taps(const QOutput& out) {
   s.channels = integer(1, 14);
   s.multiplier = s.packed = 1;
   std::uint32_t* packed = scratch + 200;
-  q_depthwise_taps_pack(s, reinterpret_cast<const std::int8_t*>(w), bias, multiplier, packed);
+  q_depthwise_taps_pack(s, reinterpret_cast<const std::int8_t*>(w), bias, multiplier, paired);
   q_depthwise_taps(s, x, packed, out, y, reinterpret_cast<std::int32_t*>(scratch));
   hash(s.batch * s.out_h * s.out_w * s.channels);
 }
