@@ -68,7 +68,7 @@ void define_options(CLI::App& app, Raw& raw, Options& options) {
   app.add_option("--train", raw.train, "Tensors to train on the device: all, none, last:N, bias, GLOB, or a comma-separated union");
   app.add_option("--loss", raw.loss, "cross-entropy, mse, binary-cross-entropy, l1 or huber, when the graph has no loss");
   app.add_option("--optimizer", options.optimizer.kind, "sgd, adam or adamw")->check(CLI::IsMember({"sgd", "adam", "adamw"}))->capture_default_str();
-  app.add_option("--momentum", options.optimizer.momentum, "of sgd")->check(share)->capture_default_str();
+  app.add_option("--momentum", options.optimizer.momentum, "of sgd; 1 and more are allowed, as in PyTorch")->check(not_negative)->capture_default_str();
   app.add_flag("--nesterov", options.optimizer.nesterov, "Nesterov momentum for sgd");
   app.add_option("--beta1", options.optimizer.beta1, "of adam and adamw")->check(share)->capture_default_str();
   app.add_option("--beta2", options.optimizer.beta2, "of adam and adamw")->check(share)->capture_default_str();

@@ -2,6 +2,7 @@
 #include "compiler/options.h"
 
 #include <catch2/catch.hpp>
+#include <string>
 
 #include "compiler/diagnostics.h"
 
@@ -19,17 +20,19 @@ using Words = std::vector<const char*>;
 }  // namespace
 
 TEST_CASE("numbers of the optimizers outside their ranges are wrong usage") {
-  for (const char* option : {"--momentum", "--beta1", "--beta2"})
+  for (const char* option : {"--beta1", "--beta2"})
     for (const char* value : {"nan", "-0.1", "1", "1.5", "inf", "half"}) {
       INFO(option << " " << value);
       CHECK_THROWS_AS(parse({option, value}), UsageError);
     }
-  for (const char* option : {"--epsilon", "--weight-decay"})
+  for (const char* option : {"--momentum", "--epsilon", "--weight-decay"})
     for (const char* value : {"nan", "-1e-9", "inf", "small"}) {
       INFO(option << " " << value);
       CHECK_THROWS_AS(parse({option, value}), UsageError);
     }
-  CHECK(parse({"--momentum", "0"}).options.optimizer.momentum == 0);
+  for (double momentum : {0.0, 1.0, 1.5})  // torch.optim.SGD takes any that is not negative
+    CHECK(parse({"--momentum", std::to_string(momentum).c_str()}).options.optimizer.momentum == momentum);
+  CHECK(parse({"--momentum", "1", "--nesterov"}).options.optimizer.nesterov);
   CHECK(parse({"--optimizer", "adam", "--beta2", "0.9999", "--epsilon", "0"}).options.optimizer.beta2 == 0.9999);
 }
 

@@ -51,6 +51,9 @@ TEMPLATE_TEST_CASE("SGD and momentum follow torch.optim", "", float, double) {
   velocity.assign(3, T(0));
   check_weights(trained<T>([&](T* w) { return Momentum<T>{w, velocity.data(), T(0.1), T(0.9), T(0), true}; }),
                 {0.69343, -1.72421, -0.38893});
+  velocity.assign(3, T(0));  // nothing forgotten: the sum of all gradients so far
+  check_weights(trained<T>([&](T* w) { return Momentum<T>{w, velocity.data(), T(0.1), T(1), T(0), false}; }),
+                {0.78, -1.82, -0.12});
 }
 
 TEMPLATE_TEST_CASE("Adam and AdamW follow torch.optim", "", float, double) {
