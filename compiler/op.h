@@ -305,7 +305,7 @@ struct OpDef {
   std::function<std::optional<ChannelAffine>(Graph&, const Node&)> channel_affine = nullptr;  // none: its operands are not constant
   std::function<bool(const Graph&, const Node&)> can_absorb_affine = nullptr;
   std::function<void(Graph&, Node&, const ChannelAffine&)> absorb_affine = nullptr;
-  /// Rewrites a node to its training form; `statistics_train`: --batch-norm train. Appends nodes that change states: they run after the loss.
+  /// Rewrites a node to its training form; `statistics_train`: --batch-norm train. Appends nodes that change states: they run after the loss, which others that it appends may turn into NaN.
   std::function<void(Graph&, Node&, bool statistics_train)> enter_training = nullptr;
   // What quantization may do with a node (passes/fuse_quantized).
   bool quantizes = false, dequantizes = false;  // QuantizeLinear, DequantizeLinear: inputs are the tensor, scale, zero point

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <utility>
 
 #include "passes/fuse.h"
 #include "passes/remove_dead.h"
@@ -31,14 +32,17 @@ Graph loss_graph(Graph graph) {
   return graph;
 }
 
-/// Puts nodes into their training form. Returns nodes that change states: they belong behind everything else, so that they run once the
-/// loss is known to be finite and every reader has read.
+/// Puts nodes into their training form; new nodes that check what will be stored stand behind the loss. Returns nodes that change states:
+/// they belong behind everything else, so that they run once the loss is known to be finite and every reader has read.
 std::vector<Node> enter_training(Graph& graph, const TrainingOptions& training) {
   std::vector<Node> nodes = std::move(graph.nodes);
   graph.nodes.clear();
   for (Node& node : nodes)
     if (node.op->enter_training != nullptr) node.op->enter_training(graph, node, training.batch_norm_trains);
   std::swap(nodes, graph.nodes);
+  const auto updates = std::stable_partition(nodes.begin(), nodes.end(), [](const Node& node) { return updates_of(node).empty(); });
+  std::move(nodes.begin(), updates, std::back_inserter(graph.nodes));
+  nodes.erase(nodes.begin(), updates);
   return nodes;
 }
 
@@ -50,9 +54,12 @@ std::map<Entry, Graph> make_entries(const Graph& model, const TrainingOptions* t
   if (model.loss != no_value) entries[Entry::evaluate] = loss_graph(model);
   if (training == nullptr) return entries;
   Graph step = loss_graph(model);
+  const ValueId loss = step.loss;
   std::vector<Node> last = enter_training(step, *training);
+  const ValueId checked = std::exchange(step.loss, loss);  // the same number, or NaN: gradients are those of the loss itself
   delay_clamps(step);
   const std::vector<ParameterGradient> gradients = add_backward(step);
+  step.loss = checked;
   const auto finish = [&] { std::move(last.begin(), last.end(), std::back_inserter(step.nodes)); };
   if (training->accumulate) {
     add_accumulation(step, gradients);

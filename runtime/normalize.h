@@ -9,6 +9,7 @@
 
 #include "runtime/bias_grad.h"
 #include "runtime/elementwise.h"
+#include "runtime/entry.h"
 #include "runtime/math_bits.h"
 #include "runtime/sinks.h"
 
@@ -163,19 +164,46 @@ TINYTC_INLINE void batch_statistics(const ChannelShape& shape, T epsilon, const 
   }
 }
 
-/// The running statistics move towards a batch's: r = r * momentum + batch * (1 - momentum), ONNX's momentum
+/// How running statistics move towards a batch's: r = r * momentum + batch * (1 - momentum), ONNX's momentum
 /// (PyTorch's is 1 - momentum). `correction` multiplies the variance: n / (n - 1) for the unbiased one, which
-/// PyTorch keeps. All tensors: `count` elements.
+/// PyTorch keeps.
 template <typename T>
-TINYTC_INLINE void running_statistics(const ElementwiseShape& shape, T momentum, T correction, const T* mean,
-                                      const T* variance, T* running_mean, T* running_variance) {
-  const T rest = static_cast<T>(1) - momentum;
+struct RunningStep {
+  T momentum, correction;
+  TINYTC_INLINE T mean(T running, T batch) const { return moved(running, batch); }
+  TINYTC_INLINE T variance(T running, T batch) const { return moved(running, rounded(batch * correction)); }
+
+ private:
+  TINYTC_INLINE T moved(T running, T batch) const {
+    return mul_add(rounded(running * momentum), static_cast<T>(1) - momentum, batch);
+  }
+};
+
+/// Moves the running statistics. All tensors: `count` elements.
+template <typename T>
+TINYTC_INLINE void running_statistics(const ElementwiseShape& shape, const RunningStep<T>& step,
+                                      const T* mean, const T* variance, T* running_mean,
+                                      T* running_variance) {
   for (int c = 0; c < shape.count; ++c) {
-    running_mean[c] = mul_add(rounded(running_mean[c] * momentum), rest, mean[c]);
-    running_variance[c] =
-        mul_add(rounded(running_variance[c] * momentum), rest, rounded(variance[c] * correction));
+    running_mean[c] = step.mean(running_mean[c], mean[c]);
+    running_variance[c] = step.variance(running_variance[c], variance[c]);
   }
 }
+
+/// checked[0] = loss[0], or NaN if running_statistics would make any of the running ones infinite or NaN: the
+/// variance of finite inputs can exceed the largest number, and normalises them to 0, which no loss shows.
+template <typename T>
+TINYTC_INLINE void check_statistics(const ElementwiseShape& shape, const RunningStep<T>& step, const T* mean,
+                                    const T* variance, const T* running_mean, const T* running_variance,
+                                    const T* loss, T* checked) {
+  bool finite = true;
+  for (int c = 0; c < shape.count; ++c) {
+    finite = finite && is_finite(step.mean(running_mean[c], mean[c])) &&
+             is_finite(step.variance(running_variance[c], variance[c]));
+  }
+  checked[0] = finite ? loss[0] : not_a_number<T>();
+}
+constexpr int check_statistics_lead_loss(const ElementwiseShape&) { return 0; }
 
 /// y = (x - mean) * inverse * scale + bias: BatchNorm for training, after batch_statistics. mean, inverse,
 /// scale, bias: [channels].

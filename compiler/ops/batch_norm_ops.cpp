@@ -6,6 +6,8 @@
 //   ones towards
 //                               this call's, in place. A node of its own, so that it runs after the loss is
 //                               known to be finite
+//   CheckStatistics             (loss, mean, variance, running mean, running variance): the loss, or NaN if
+//                               the running ones would not stay finite
 // `momentum` is ONNX's (the share that the running statistics keep). `correction`: the factor of the
 // variance, n / (n - 1) as in PyTorch unless the attribute `unbiased` is 0.
 #include <fmt/format.h>
@@ -100,15 +102,39 @@ std::vector<TensorType> infer_running(const TypeContext& context) {
   return {context.input(2), context.input(3)};
 }
 
-void lower_running(LowerContext& context) {
-  const Attributes& attributes = context.attributes();
+/// RunningStep<T> of a RunningStatistics or CheckStatistics.
+Argument running_step(const LowerContext& context) {
   const DType dtype = context.output_type().dtype;
-  context.call(
-      header, "running_statistics",
-      {shape_argument("ElementwiseShape", ElementwiseShape{to_int(element_count(context.output_shape()))}),
-       context.number(attributes.get_float("momentum", 0.9), dtype),
-       context.number(attributes.get_float("correction", 1), dtype), context.in(0), context.in(1),
-       context.update(0), context.update(1)});
+  return object(fmt::format("RunningStep<{}>", cpp_type_of(dtype)),
+                {context.number(context.attributes().get_float("momentum", 0.9), dtype),
+                 context.number(context.attributes().get_float("correction", 1), dtype)});
+}
+
+Argument count_of_input(const LowerContext& context, int i) {
+  return shape_argument("ElementwiseShape", ElementwiseShape{to_int(element_count(context.input_shape(i)))});
+}
+
+void lower_running(LowerContext& context) {
+  context.call(header, "running_statistics",
+               {count_of_input(context, 0), running_step(context), context.in(0), context.in(1),
+                context.update(0), context.update(1)});
+}
+
+std::vector<TensorType> infer_check(const TypeContext& context) {
+  require_float(context);
+  for (int i : {1, 2, 3, 4}) {
+    require_same_dtype(context, 0, i);
+    require_shape(context, i, context.shape(1), fmt::format("input {}", i));
+  }
+  return same_as_input(context);
+}
+
+void lower_check(LowerContext& context) {
+  const ElementwiseShape shape{to_int(element_count(context.input_shape(1)))};
+  context.call(header, "check_statistics",
+               {count_of_input(context, 1), running_step(context), context.in(1), context.in(2),
+                context.in(3), context.in(4), context.in(0), context.out()},
+               0, {{0, 0, check_statistics_lead_loss(shape)}});
 }
 
 // --- Gradients ---
@@ -133,8 +159,11 @@ void enter_training(Graph& graph, Node& node, bool statistics_train) {
   const ChannelShape shape = channel_shape(node.attributes, graph.shape(node.inputs[0]));
   const double n = static_cast<double>(shape.outer) * shape.inner;
   const double correction = node.attributes.get_int("unbiased", 1) != 0 ? n / (n - 1) : 1;
-  add_node(graph, "RunningStatistics", {node.outputs[1], node.outputs[2], mean, variance}, 2,
-           {{"momentum", node.attributes.get_float("momentum", 0.9)}, {"correction", correction}},
+  const Attributes step{{"momentum", node.attributes.get_float("momentum", 0.9)}, {"correction", correction}};
+  graph.loss = add_node(graph, "CheckStatistics", {graph.loss, node.outputs[1], node.outputs[2], mean, variance},
+                        1, step, node.location, graph.value(graph.loss).name + "/checked")
+                   .front();
+  add_node(graph, "RunningStatistics", {node.outputs[1], node.outputs[2], mean, variance}, 2, step,
            node.location, graph.value(mean).name + "/updated");
 }
 
@@ -253,6 +282,7 @@ OpRows batch_norm_ops() {
   OpDef running = internal_row("RunningStatistics", 4, infer_running, lower_running, {}, {});
   running.max_outputs = 2;
   running.updates = {{0, 2}, {1, 3}};
+  const OpDef check = internal_row("CheckStatistics", 5, infer_check, lower_check, {}, {});
   const auto infer_grad = [](const TypeContext& context) {
     check_channels(context, 0, {1, 2});
     return same_as_input(context);
@@ -265,6 +295,7 @@ OpRows batch_norm_ops() {
   return {inference,
           training,
           running,
+          check,
           internal_row("InverseDeviation", 1, same_as_input, lower_inverse_deviation, {}, {}),
           internal_row("BatchNormalizationGrad", 3, infer_grad, lower_batch_norm_grad, {0}, {0}),
           internal_row("BatchNormalizationTrainingGrad", 5, infer_training_grad, lower_training_grad, {0, 1},

@@ -35,6 +35,8 @@ TEST_CASE("normalisation") {
       {"BatchNormalizationTraining", {f32({2, 3}), c3, c3}, {}, {f32({2, 3}), c3, c3}},
       {"RunningStatistics", {c3, c3, c3, c3}, {}, {c3, c3}},
       {"RunningStatistics", {c3, f32({4}), c3, c3}, {}, {}, "input 1 has shape [4], must be [3]"},
+      {"CheckStatistics", {f32({}), c3, c3, c3, c3}, {}, {f32({})}},
+      {"CheckStatistics", {f32({}), c3, c3, c3, f32({4})}, {}, {}, "input 4 has shape [4], must be [3]"},
       {"BatchNormalizationTraining",
        {f32({1, 3}), c3, c3},
        {},

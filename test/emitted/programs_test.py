@@ -35,7 +35,7 @@ class Programs(unittest.TestCase):
         cases = {
             "classes": (BENCH / "mlp_13_64_64_6.onnx", adam, ["-DLABELS=6"]),
             "convolution": (DATA / "cnn_bn_dynamo.onnx", (*CLASSES, "--momentum", "0.9"), ["-DLABELS=5"]),
-            "statistics": (DATA / "cnn_bn_unoptimized.onnx", (*CLASSES, "--batch-norm", "train"), ["-DLABELS=5"]),
+            "statistics": (DATA / "cnn_bn_unoptimized.onnx", (*CLASSES, "--batch-norm", "train"), ["-DLABELS=5", "-DSTATISTICS"]),
             "numbers": (DATA / "autoencoder_dynamo.onnx", ("--train", "all", "--loss", "mse"), []),
         }
         for name, (model, options, flags) in cases.items():

@@ -1,4 +1,5 @@
-// Bad arguments of training calls, and steps whose loss is not finite: nothing changes, and the call says so. LABELS is defined where the labels are classes.
+// Bad arguments of training calls, and steps whose loss or statistics are not finite: nothing changes, and the call says so. LABELS is defined
+// where the labels are classes, STATISTICS where the model keeps running statistics.
 #include <cstdio>
 #include <cstring>
 #include <initializer_list>
@@ -71,6 +72,11 @@ int main() {
   expect(is_nan(loss) || loss > std::numeric_limits<float>::max(), "a loss that is not finite comes back");
   model.save(after, bytes);
   expect(std::memcmp(before, after, bytes) == 0, "a loss that is not finite changes nothing");
+#ifdef STATISTICS
+  // Finite inputs whose variance is not: normalised they are 0, so the loss alone would not show it.
+  for (std::size_t i = 0; i < inputs; ++i) input[i] = ordinary[i] * 1e25F;
+  expect_refused("running statistics that would not stay finite", good, 0.01F, false);
+#endif
   std::memcpy(input, ordinary, sizeof ordinary);
 
   model.save(before, bytes);

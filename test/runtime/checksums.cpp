@@ -234,7 +234,7 @@ TINYTC_NOINLINE void run_normalize(const char* name) {
   const ChannelShape channels{10, 12, 1};
   T variance[12];
   batch_statistics(channels, T(1e-5), x.values, mean, variance, inverse);
-  running_statistics(ElementwiseShape{12}, T(0.9), T(10) / T(9), mean, variance, running, running + 12);
+  running_statistics(ElementwiseShape{12}, RunningStep<T>{T(0.9), T(10) / T(9)}, mean, variance, running, running + 12);
   batch_norm_train(channels, x.values, scale.values, bias.values, mean, inverse, y);
   batch_norm_train_grad(channels, x.values, scale.values, mean, inverse, dy.values, dx, scratch);
   add(y, size);

@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <functional>
+#include <limits>
 
 #include "test/runtime/kernel_test.h"
 #include "test/runtime/overlap.h"
@@ -167,12 +168,32 @@ TEST_CASE("running statistics move like ONNX's, the variance unbiased like PyTor
   CHECK(mean == 3);
   CHECK(variance == 3.5f);
   CHECK(inverse == Approx(1 / std::sqrt(3.5)));
-  running_statistics(ElementwiseShape{1}, 0.75f, 4.0f / 3, &mean, &variance, &running_mean, &running_variance);
+  running_statistics(ElementwiseShape{1}, RunningStep<float>{0.75f, 4.0f / 3}, &mean, &variance, &running_mean, &running_variance);
   CHECK(running_mean == 0.75f * 10 + 0.25f * 3);
   CHECK(running_variance == Approx(0.75 * 4 + 0.25 * 14 / 3));
   running_variance = 4;
-  running_statistics(ElementwiseShape{1}, 0.75f, 1.0f, &mean, &variance, &running_mean, &running_variance);
+  running_statistics(ElementwiseShape{1}, RunningStep<float>{0.75f, 1.0f}, &mean, &variance, &running_mean, &running_variance);
   CHECK(running_variance == 0.75f * 4 + 0.25f * 3.5f);
+}
+
+TEST_CASE("a loss passes while the running statistics would stay finite, and else is NaN") {
+  const float largest = std::numeric_limits<float>::max(), loss = 0.5f;
+  const RunningStep<float> step{0.9f, 1.25f};
+  const auto passes = [&](float mean, float variance, float running_mean, float running_variance) {
+    // The second of three channels; the others are harmless.
+    const float m[3] = {1, mean, 2}, v[3] = {1, variance, 2}, rm[3] = {0, running_mean, 0}, rv[3] = {1, running_variance, 1};
+    float checked = loss;
+    check_statistics(ElementwiseShape{3}, step, m, v, rm, rv, &checked, &checked);
+    float moved_mean[3] = {0, running_mean, 0}, moved_variance[3] = {1, running_variance, 1};
+    running_statistics(ElementwiseShape{3}, step, m, v, moved_mean, moved_variance);
+    CHECK((checked == loss) == (std::isfinite(moved_mean[1]) && std::isfinite(moved_variance[1])));
+    return checked == loss;
+  };
+  CHECK(passes(1, 2, 3, 4));
+  CHECK(passes(largest, 0.75f * largest, -largest, 0));
+  CHECK_FALSE(passes(1, std::numeric_limits<float>::infinity(), 3, 4));
+  CHECK_FALSE(passes(std::numeric_limits<float>::quiet_NaN(), 2, 3, 4));
+  CHECK_FALSE(passes(1, largest, 3, 4));  // finite, but not with the correction
 }
 
 TEST_CASE("normalisations overlap exactly as their traits say") {
