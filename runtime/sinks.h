@@ -27,14 +27,6 @@ struct AddGradient {
   TINYTC_INLINE void operator()(int index, T gradient) const { out[index] += gradient; }
 };
 
-/// Hands `scale * gradient` to another sink: a mean over several steps.
-template <typename T, typename Sink>
-struct ScaleGradient {
-  Sink sink;
-  T scale;
-  TINYTC_INLINE void operator()(int index, T gradient) const { sink(index, rounded(scale * gradient)); }
-};
-
 /// torch.optim.SGD without momentum: w -= learning_rate (g + weight_decay w).
 template <typename T>
 struct Sgd {

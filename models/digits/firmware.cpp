@@ -11,6 +11,7 @@
 #include "models/digits/protocol.h"
 #include "models/digits/samples.h"
 #include "models/embed_file.h"
+#include "models/example_firmware.h"
 #include "models/lcg.h"
 #include "reader.h"
 
@@ -24,16 +25,7 @@ reader::Model model;
 float digit[reader::Info::input_elements];
 int order[kMaxTrain];
 
-int predicted_class() {
-  TINYTC_REGION_BEGIN("predict");
-  model.predict();
-  TINYTC_REGION_END("predict");
-  const float* scores = model.output();
-  int best = 0;
-  for (int i = 1; i < static_cast<int>(reader::Info::output_elements); ++i)
-    if (scores[i] > scores[best]) best = i;
-  return best;
-}
+int predicted_class() { return example::predicted_class(model, static_cast<int>(reader::Info::output_elements)); }
 
 int count_right(const digits::Samples& samples) {
   int right = 0;
@@ -67,16 +59,6 @@ void show(int epoch, int right, int tests) {
   board::report(name, static_cast<std::uint32_t>(right));
 }
 
-void report_memory() {
-  board::stack_paint();
-  model.predict();
-  board::report("stack_predict", static_cast<std::uint32_t>(board::stack_used()));
-  board::stack_paint();
-  model.train_step(digit, 0, 0.0f);
-  board::report("stack_train", static_cast<std::uint32_t>(board::stack_used()));
-  board::report("sizeof_model", static_cast<std::uint32_t>(sizeof model));
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -94,6 +76,6 @@ int main(int argc, char** argv) {
     learn(samples, digits::kLearningRates[epoch]);
     show(epoch + 1, count_right(samples), tests);
   }
-  report_memory();
+  example::report_memory(model, digit);
   return 0;
 }

@@ -10,6 +10,7 @@
 #include "exercise.h"
 #include "marker.h"
 #include "models/embed_file.h"
+#include "models/example_firmware.h"
 #include "models/shoulder/protocol.h"
 #include "models/shoulder/samples.h"
 
@@ -22,16 +23,7 @@ float window[exercise::Info::input_elements];
 
 using Order = shoulder::Sequence<shoulder::kMaxPool>;
 
-int predicted_class() {
-  TINYTC_REGION_BEGIN("predict");
-  model.predict();
-  TINYTC_REGION_END("predict");
-  const float* scores = model.output();
-  int best = 0;
-  for (int i = 1; i < static_cast<int>(exercise::Info::output_elements); ++i)
-    if (scores[i] > scores[best]) best = i;
-  return best;
-}
+int predicted_class() { return example::predicted_class(model, static_cast<int>(exercise::Info::output_elements)); }
 
 /// Test windows (later than, and disjoint from, those of the pool) whose exercise is recognised.
 int count_recognised(const shoulder::Samples& person) {
@@ -80,16 +72,6 @@ void print_line(int subject, int seed, int tests, int before, int steps, int aft
   board::print("\n");
 }
 
-void report_memory() {
-  board::stack_paint();
-  model.predict();
-  board::report("stack_predict", static_cast<std::uint32_t>(board::stack_used()));
-  board::stack_paint();
-  model.train_step(window, 0, 0.0f);
-  board::report("stack_train", static_cast<std::uint32_t>(board::stack_used()));
-  board::report("sizeof_model", static_cast<std::uint32_t>(sizeof model));
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -110,6 +92,6 @@ int main(int argc, char** argv) {
     print_line(person.subject(), seed, tests, before, steps, after);
     report_after(seed, after);
   }
-  report_memory();
+  example::report_memory(model, window);
   return 0;
 }

@@ -99,7 +99,7 @@ TEST_CASE("sinks store, add and scale") {
   const float gradient[] = {10, 20};
   apply_sink(ElementwiseShape{2}, AddGradient<float>{out}, gradient);
   CHECK(out[1] == 22);
-  apply_sink(ElementwiseShape{2}, ScaleGradient<float, StoreGradient<float>>{{out}, 0.5f}, gradient);
+  apply_scaled_sink(ElementwiseShape{2}, StoreGradient<float>{out}, gradient, 0.5f);
   CHECK(out[0] == 5);
   CHECK(out[1] == 10);
 }
