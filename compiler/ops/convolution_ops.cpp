@@ -57,8 +57,9 @@ DepthwiseConv2dShape depthwise_shape(const Window& w, bool packed) {
 /// The weight as the kernel reads it: as it is when it is trained or computed, else a table in the order that `position(o, i, ky, kx)`
 /// gives.
 template <typename Position>
-Argument packed_weight(LowerContext& context, int input, const Window& w, Position position) {
-  const Value& value = context.graph.value(context.node.inputs[static_cast<std::size_t>(input)]);
+Argument weight_argument(LowerContext& context, const Window& w, Position position) {
+  if (!context.is_constant(1)) return context.in(1);
+  const Value& value = context.graph.value(context.node.inputs[1]);
   std::vector<int> index_of(static_cast<std::size_t>(element_count(value.type.shape)));
   const int channels = to_int(w.in_c / w.groups), kh = to_int(w.kernel_h), kw = to_int(w.kernel_w);
   int plain = 0;
@@ -67,6 +68,10 @@ Argument packed_weight(LowerContext& context, int input, const Window& w, Positi
       for (int ky = 0; ky < kh; ++ky)
         for (int kx = 0; kx < kw; ++kx) index_of[static_cast<std::size_t>(position(o, i, ky, kx))] = plain++;
   return context.table(value.name, value.type, gather_elements(value.data, size_of(value.type.dtype), index_of));
+}
+
+Argument depthwise_weight(LowerContext& context, const Window& w, const DepthwiseConv2dShape& s) {
+  return weight_argument(context, w, [&](int o, int, int ky, int kx) { return depthwise_conv2d_pack_index(s, o, ky, kx); });
 }
 
 void require_channels_last(const LowerContext& context) {
@@ -86,18 +91,14 @@ void lower_conv(LowerContext& context) {
   const Argument activation = activation_argument(context, dtype);
   if (is_depthwise(w)) {
     const DepthwiseConv2dShape s = depthwise_shape(w, packed);
-    const Argument weight = packed ? packed_weight(context, 1, w, [&](int o, int, int ky, int kx) {
-      return depthwise_conv2d_pack_index(s, o, ky, kx);
-    }) : context.in(1);
     context.call("runtime/depthwise_conv2d.h", s.multiplier == 1 ? "depthwise_conv2d_one" : "depthwise_conv2d",
-                 {shape_argument("DepthwiseConv2dShape", s), context.in(0), weight, context.in(2), context.in(3), activation, context.out()},
+                 {shape_argument("DepthwiseConv2dShape", s), context.in(0), depthwise_weight(context, w, s), context.in(2), context.in(3), activation,
+                  context.out()},
                  depthwise_conv2d_macs(s), {{0, 0, depthwise_conv2d_lead_x(s)}, {0, 3, 0}});
     return;
   }
   const Conv2dShape s = dense_shape(w, packed);
-  const Argument weight = packed ? packed_weight(context, 1, w, [&](int o, int i, int ky, int kx) {
-    return conv2d_pack_index(s, o, i, ky, kx);
-  }) : context.in(1);
+  const Argument weight = weight_argument(context, w, [&](int o, int i, int ky, int kx) { return conv2d_pack_index(s, o, i, ky, kx); });
   context.call("runtime/conv2d.h", "conv2d",
                {shape_argument("Conv2dShape", s), context.in(0), weight, context.in(2), context.in(3), activation, context.out(),
                 scratch_or_null(context, dtype, conv2d_scratch(s))},
@@ -123,19 +124,14 @@ void lower_input_grad(LowerContext& context) {
   const Argument activation = activation_argument(context, dtype);
   if (is_depthwise(w)) {
     const DepthwiseConv2dShape s = depthwise_shape(w, packed);
-    const Argument weight = packed ? packed_weight(context, 1, w, [&](int o, int, int ky, int kx) {
-      return depthwise_conv2d_pack_index(s, o, ky, kx);
-    }) : context.in(1);
     context.call("runtime/depthwise_conv2d.h", "depthwise_conv2d_input_grad",
-                 {shape_argument("DepthwiseConv2dShape", s), context.in(0), weight, context.in(2), rules::null_pointer(dtype), activation,
+                 {shape_argument("DepthwiseConv2dShape", s), context.in(0), depthwise_weight(context, w, s), context.in(2), rules::null_pointer(dtype), activation,
                   context.out()},
                  depthwise_conv2d_input_grad_macs(s));
     return;
   }
   const Conv2dShape s = dense_shape(w, packed);
-  const Argument weight = packed ? packed_weight(context, 1, w, [&](int o, int i, int ky, int kx) {
-    return conv2d_input_grad_pack_index(s, o, i, ky, kx);
-  }) : context.in(1);
+  const Argument weight = weight_argument(context, w, [&](int o, int i, int ky, int kx) { return conv2d_input_grad_pack_index(s, o, i, ky, kx); });
   context.call("runtime/conv2d_grad.h", "conv2d_input_grad",
                {shape_argument("Conv2dShape", s), context.in(0), weight, context.in(2), rules::null_pointer(dtype), activation, context.out(),
                 scratch_or_null(context, dtype, conv2d_input_grad_scratch(s))},
