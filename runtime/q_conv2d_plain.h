@@ -34,19 +34,34 @@ TINYTC_INLINE void q_conv2d_spread(const std::int8_t* x, int channels, int plane
     x += 4;
     to += 4 * plane;
   }
-  if (channels % 4 > 0) to[0] = x[0];
-  if (channels % 4 > 1) to[plane] = x[1];
-  if (channels % 4 > 2) to[2 * plane] = x[2];
+  // All loads before the stores, which might write what is loaded as far as a compiler knows.
+  const int rest = channels % 4;
+  const std::int8_t first = rest > 0 ? x[0] : std::int8_t{0};
+  const std::int8_t second = rest > 1 ? x[1] : std::int8_t{0};
+  const std::int8_t third = rest > 2 ? x[2] : std::int8_t{0};
+  if (rest > 0) to[0] = first;
+  if (rest > 1) to[plane] = second;
+  if (rest > 2) to[2 * plane] = third;
 }
 
 /// One patch that lies inside the image, in the order of the weights. x: tap (0, 0) at the group's first
 /// channel; bytes: q_conv2d_taps.
 TINYTC_INLINE void q_conv2d_plain_inner(const QConv2dShape& s, const std::int8_t* x, std::int8_t* bytes) {
+  const int channels = s.in_c / s.groups;
+  const int plane = s.kernel_h * s.kernel_w;
+  const int step = s.dilation_w * s.in_c;
+  const int paired =
+      channels < 4 ? s.kernel_w / 2 * 2 : 0;  // with few channels the loop costs as much as they
   for (int ky = 0; ky < s.kernel_h; ++ky) {
-    for (int kx = 0; kx < s.kernel_w; ++kx) {
-      q_conv2d_spread(x + (ky * s.dilation_h * s.in_w + kx * s.dilation_w) * s.in_c, s.in_c / s.groups,
-                      s.kernel_h * s.kernel_w, bytes + ky * s.kernel_w + kx);
+    const std::int8_t* from = x + ky * s.dilation_h * s.in_w * s.in_c;
+    for (int kx = 0; kx < paired; kx += 2) {
+      q_conv2d_spread(from + kx * step, channels, plane, bytes + kx);
+      q_conv2d_spread(from + (kx + 1) * step, channels, plane, bytes + kx + 1);
     }
+    for (int kx = paired; kx < s.kernel_w; ++kx) {
+      q_conv2d_spread(from + kx * step, channels, plane, bytes + kx);
+    }
+    bytes += s.kernel_w;
   }
 }
 

@@ -83,9 +83,19 @@ TINYTC_INLINE void q_depthwise_clear(const QDepthwiseConv2dShape& s, std::uint32
   const std::uint32_t word = q_lanes(s.x_zero_point, s.x_zero_point);
   const int width = q_depthwise_ring_width(s);
   const int before = min_of(s.pad_left, width);
+  const int after = max_of(width - s.pad_left - s.in_w, 0);
+  if (before == 1 && after == 1) {
+    for (int c = 0; c < 2 * s.channels; ++c) {
+      words[0] = word;
+      words[width - 1] = word;
+      words += width;
+    }
+    return;
+  }
   for (int c = 0; c < 2 * s.channels; ++c) {
-    for (int k = 0; k < before; ++k) words[c * width + k] = word;
-    for (int k = s.pad_left + s.in_w; k < width; ++k) words[c * width + k] = word;
+    for (int k = 0; k < before; ++k) words[k] = word;
+    for (int k = width - after; k < width; ++k) words[k] = word;
+    words += width;
   }
 }
 
