@@ -85,11 +85,120 @@ TINYTC_INLINE void q_add_row(int count, const QSum& f, const QOutput& out, const
       : "r4", "r5", "r6", "r8", "q0", "q1", "q2", "q3", "lr", "memory");
 }
 #else
+#if defined(TINYTC_DSP)
+/// Arguments of the assembly, which knows their offsets.
+struct QSumArguments {
+  const std::int8_t* a;
+  const std::int8_t* b;
+  std::int8_t* y;
+  const std::int8_t* y_end;
+  int a_multiplier;
+  int b_multiplier;
+  int offset;
+};
+
+// Four sums. r0, r1: operands, r2: y, r4, r5: multipliers times 256, r6: offset, r7: mask of the upper bytes
+// of halves. An element in an upper byte is 256 times itself, so the multiplication's shift right by 16 takes
+// zeros only.
+#define TINYTC_Q_SUM_FOUR               \
+  "ldr r8, [r0], #4\n"                  \
+  "ldr r10, [r1], #4\n"                 \
+  "and r9, r7, r8, lsl #8\n"            \
+  "and r8, r7, r8\n"                    \
+  "and r11, r7, r10, lsl #8\n"          \
+  "and r10, r7, r10\n"                  \
+  "smlawb r12, r4, r9, r6\n"            \
+  "smlawt r9, r4, r9, r6\n"             \
+  "smlawb lr, r4, r8, r6\n"             \
+  "smlawt r8, r4, r8, r6\n"             \
+  "smlawb r12, r5, r11, r12\n"          \
+  "smlawt r9, r5, r11, r9\n"            \
+  "smlawb lr, r5, r10, lr\n"            \
+  "smlawt r8, r5, r10, r8\n"            \
+  "ssat r12, #8, r12, asr #%c[shift]\n" \
+  "ssat lr, #8, lr, asr #%c[shift]\n"   \
+  "ssat r9, #8, r9, asr #%c[shift]\n"   \
+  "ssat r8, #8, r8, asr #%c[shift]\n"   \
+  "strb r12, [r2], #1\n"                \
+  "strb lr, [r2], #1\n"                 \
+  "strb r9, [r2], #1\n"                 \
+  "strb r8, [r2], #1\n"
+// Turns of a loop of 16 elements, as many as there are.
+#if defined(TINYTC_SMALL)
+#define TINYTC_Q_SUM_SIXTEENS ""
+#else
+#define TINYTC_Q_SUM_SIXTEENS                                                    \
+  "sub r3, r3, #16\n"                                                            \
+  "b 2f\n"                                                                       \
+  "1:\n" TINYTC_Q_SUM_FOUR TINYTC_Q_SUM_FOUR TINYTC_Q_SUM_FOUR TINYTC_Q_SUM_FOUR \
+  "2:\n"                                                                         \
+  "cmp r2, r3\n"                                                                 \
+  "bls 1b\n"                                                                     \
+  "add r3, r3, #16\n"
+#endif
+
+/// Sums in fours, while y is not y_end.
+template <int shift>
+TINYTC_NOINLINE void q_sum_bytes(const QSumArguments& arguments) {
+  register const QSumArguments* at asm("r0") = &arguments;
+  asm volatile(
+      "push {r0, r7}\n"
+      "ldm r0, {r0, r1, r2, r3, r4, r5, r6}\n"
+      "mov r7, #0xFF00FF00\n" TINYTC_Q_SUM_SIXTEENS
+      "b 4f\n"
+      "3:\n" TINYTC_Q_SUM_FOUR
+      "4:\n"
+      "cmp r2, r3\n"
+      "bne 3b\n"
+      "pop {r0, r7}\n"
+      : "+r"(at)
+      : [shift] "i"(shift)
+      : TINYTC_Q_CLOBBERS);
+}
+
+/// The shift at which the assembly computes a sum: 21 leaves room for results of up to 1,024 steps before
+/// they are clamped, and scales of one half and more have no other.
+TINYTC_INLINE constexpr int q_sum_shift(const QSum& f) { return f.shift < 22 ? 21 : 22; }
+
+/// Whether all sums fit 32 bits at that shift, and the multipliers 24 bits.
+TINYTC_INLINE constexpr bool q_sum_is_narrow(const QSum& f) {
+  const std::int64_t unit = std::int64_t{1} << (q_sum_shift(f) - f.shift);
+  const std::int64_t a = unit * f.a_multiplier;
+  const std::int64_t b = unit * f.b_multiplier;
+  const std::int64_t size = 128 * ((a < 0 ? -a : a) + (b < 0 ? -b : b));
+  const std::int64_t offset = unit * f.offset;
+  const std::int64_t limit = std::int64_t{1} << 31;
+  return max_of(a < 0 ? -a : a, b < 0 ? -b : b) < 1 << 23 && (offset < 0 ? -offset : offset) + size < limit;
+}
+#endif
+
 /// One row of q_add of neighbouring elements.
 TINYTC_INLINE void q_add_row(int count, const QSum& f, const QOutput& out, const std::int8_t* a,
                              const std::int8_t* b, std::int8_t* y) {
   const int fours = count / 4 * 4;
-  for (int i = 0; i < fours; i += 4) q_sum_four(f, q_load(a + i), q_load(b + i), out, y + i);
+#if defined(TINYTC_DSP)
+  const bool is_fast = out.lo == -128 && out.hi == 127 && q_sum_is_narrow(f);
+  if (is_fast && fours > 0) {
+    const int unit = 1 << (q_sum_shift(f) - f.shift);
+    const QSumArguments arguments{a,
+                                  b,
+                                  y,
+                                  y + fours,
+                                  static_cast<int>(f.a_multiplier) * unit * 256,
+                                  static_cast<int>(f.b_multiplier) * unit * 256,
+                                  static_cast<int>(f.offset) * unit};
+    if (f.shift < 22) {
+      q_sum_bytes<21>(arguments);
+    } else {
+      q_sum_bytes<22>(arguments);
+    }
+  }
+#else
+  const bool is_fast = false;
+#endif
+  for (int i = 0; i < fours && !is_fast; i += 4) {
+    q_sum_four(f, q_load(a + i), q_load(b + i), out, y + i);
+  }
   for (int i = fours; i < count; ++i) y[i] = q_sum_element(f, a[i], b[i], out);
 }
 #endif
@@ -198,6 +307,10 @@ TINYTC_INLINE void quantize_linear(const QuantizeShape& shape, const float* x, c
   }
 }
 
+/// Smallest distance in elements of x, address of x minus address of y, at which y may run over x, for
+/// stored elements of one byte, which may alias floats: y then never gets ahead of x.
+constexpr int quantize_linear_lead_x(const QuantizeShape&) { return 0; }
+
 /// ONNX DequantizeLinear: y = (x - zero point) scale. x: integers of 8, 16 or 32 bits; scale: [channels];
 /// zero_point: [channels] or null (0).
 template <typename Q>
@@ -210,6 +323,12 @@ TINYTC_INLINE void dequantize_linear(const QuantizeShape& shape, const Q* x, con
       y[i] = rounded(static_cast<float>(static_cast<std::int32_t>(x[i]) - zero) * scale[channel]);
     }
   }
+}
+
+/// Smallest distance in elements of x, address of x minus address of y, at which y may run over x, for
+/// stored elements of one byte: x at the end of y.
+constexpr int dequantize_linear_lead_x(const QuantizeShape& s) {
+  return 3 * (s.outer * s.channels * s.inner - 1);
 }
 
 }  // namespace tinytc

@@ -81,14 +81,22 @@ Argument zero_points(LowerContext& context) {
   return context.table(value.name, {DType::i32, {element_count(value.type.shape)}}, encode(DType::i32, numbers_of(value)));
 }
 
+/// The kernels' leads hold where the stored elements are bytes: others may not alias floats.
+std::vector<LowerContext::Lead> leads_of_bytes(DType stored, int lead) {
+  if (size_of(stored) != 1) return {};
+  return {{0, 0, lead}};
+}
+
 void lower_quantize(LowerContext& context) {
   const QuantizeShape s = channels_of(context, context.output_shape());
-  context.call(header, "quantize_linear", {shape_argument("QuantizeShape", s), context.in(0), context.in(1), zero_points(context), context.out()});
+  context.call(header, "quantize_linear", {shape_argument("QuantizeShape", s), context.in(0), context.in(1), zero_points(context), context.out()}, 0,
+               leads_of_bytes(context.output_type().dtype, quantize_linear_lead_x(s)));
 }
 
 void lower_dequantize(LowerContext& context) {
   const QuantizeShape s = channels_of(context, context.output_shape());
-  context.call(header, "dequantize_linear", {shape_argument("QuantizeShape", s), context.in(0), context.in(1), zero_points(context), context.out()});
+  context.call(header, "dequantize_linear", {shape_argument("QuantizeShape", s), context.in(0), context.in(1), zero_points(context), context.out()}, 0,
+               leads_of_bytes(context.input_type(0).dtype, dequantize_linear_lead_x(s)));
 }
 
 void straight_through(GradientContext& context) {

@@ -1,6 +1,7 @@
 // Dense layers, elementwise kernels and softmax in int8 against their definitions.
 #include <catch2/catch.hpp>
 #include <cmath>
+#include <cstring>
 
 #include "runtime/broadcast.h"
 #include "runtime/q_dense.h"
@@ -299,5 +300,66 @@ TEST_CASE("q_shifted_multiplier and q16_multiplier: all bits of a scale of any s
     CHECK(n.multiplier >= (1 << 23) - 1);
     CHECK(n.multiplier <= 1 << 24);
     CHECK(std::abs(n.multiplier * std::ldexp(1.0, -n.shift) / scale - 1) <= std::ldexp(1.0, -24));
+  }
+}
+
+namespace {
+
+/// Runs a kernel between stored bytes and floats with x `distance` bytes above y (negative: below) in one
+/// block. Returns y.
+template <typename X, typename Y, typename Kernel>
+std::vector<Y> overlapped_bytes(const std::vector<X>& x, int distance, Kernel kernel) {
+  const int y_at = distance < 0 ? 4 * ((3 - distance) / 4) : 0;
+  const std::size_t bytes = x.size() * sizeof(X) + x.size() * sizeof(Y) + 64;
+  std::vector<float> block(bytes / sizeof(float) + 1);
+  auto* memory = reinterpret_cast<unsigned char*>(block.data());
+  std::memcpy(memory + y_at + distance, x.data(), x.size() * sizeof(X));
+  kernel(reinterpret_cast<const X*>(memory + y_at + distance), reinterpret_cast<Y*>(memory + y_at));
+  std::vector<Y> y(x.size());
+  std::memcpy(y.data(), memory + y_at, y.size() * sizeof(Y));
+  return y;
+}
+
+}  // namespace
+
+TEST_CASE("quantize_linear may write over the head of its floats, and not over the next one") {
+  Random random(91);
+  for (int i = 0; i < 50; ++i) {
+    const QuantizeShape s{random.integer(1, 3), random.integer(1, 3), random.integer(2, 40)};
+    CAPTURE(i, s.outer, s.channels, s.inner);
+    auto x = random.tensor<float>(s.outer * s.channels * s.inner);
+    for (float& value : x) value *= 200;
+    // The first result, 127, over the lowest byte of the second float would push it off its tie.
+    x[0] = 1e30F, x[1] = 0.5F;
+    const std::vector<float> scale(static_cast<std::size_t>(s.channels), 1.0F);
+    const auto kernel = [&](const float* from, std::int8_t* to) {
+      quantize_linear(s, from, scale.data(), nullptr, to);
+    };
+    std::vector<std::int8_t> expected(x.size());
+    kernel(x.data(), expected.data());
+    const int lead = static_cast<int>(sizeof(float)) * quantize_linear_lead_x(s);
+    for (int more = 0; more < 3; ++more)
+      REQUIRE(overlapped_bytes<float, std::int8_t>(x, lead + 4 * more, kernel) == expected);
+    REQUIRE(overlapped_bytes<float, std::int8_t>(x, lead - 4, kernel) != expected);
+  }
+}
+
+TEST_CASE("dequantize_linear may read from the end of its floats, and not from one byte before") {
+  Random random(92);
+  for (int i = 0; i < 50; ++i) {
+    const QuantizeShape s{random.integer(1, 3), random.integer(1, 3), random.integer(2, 40)};
+    CAPTURE(i, s.outer, s.channels, s.inner);
+    auto x = random_int8(random, s.outer * s.channels * s.inner);
+    x.back() = 77;  // no byte of a float that is written over it
+    const std::vector<float> scale(static_cast<std::size_t>(s.channels), 0.5F);
+    const auto kernel = [&](const std::int8_t* from, float* to) {
+      dequantize_linear(s, from, scale.data(), nullptr, to);
+    };
+    std::vector<float> expected(x.size());
+    kernel(x.data(), expected.data());
+    const int lead = dequantize_linear_lead_x(s);
+    for (int more = 0; more < 4; ++more)
+      REQUIRE(overlapped_bytes<std::int8_t, float>(x, lead + more, kernel) == expected);
+    REQUIRE(overlapped_bytes<std::int8_t, float>(x, lead - 1, kernel) != expected);
   }
 }
