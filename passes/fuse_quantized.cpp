@@ -9,6 +9,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <set>
 #include <unordered_map>
 
 #include "compiler/op.h"
@@ -239,12 +240,15 @@ class QuantizedWalk {
     const std::size_t values = graph_.values.size();
     const ValueId result = fused(node.inputs[0], wanted, wanted.range(), node.location);
     const bool is_new = result != no_value && static_cast<std::size_t>(result) >= values;
-    // An output of the graph needs an operator of its own that computes it.
-    if (result == no_value || (is_output(out) && !is_new && type != DType::u8)) return append(std::move(node));
+    if (result == no_value || (is_output(out) && !is_new && type != DType::u8 && !may_be_output(result))) return append(std::move(node));
     if (type == DType::u8) return flip_back(result, out, node.location);
-    if (is_new) graph_.value(result).name = graph_.value(out).name;
+    if (is_new || is_output(out)) graph_.value(result).name = graph_.value(out).name;
+    if (is_output(out)) outputs_.insert(result);
     replaced_[out] = result;
   }
+
+  /// Whether an output of the graph can be this result: an operator computes it, and it is no output yet.
+  bool may_be_output(ValueId result) const { return producer(result) != nullptr && !is_output(result) && outputs_.count(result) == 0; }
 
   /// The stored form of value `x` with that quantization and bounds; no_value when there is no int8 operator for what computes it.
   ValueId fused(ValueId x, const Wanted& wanted, Clamp bounds, const Location& location) {
@@ -373,6 +377,7 @@ class QuantizedWalk {
   const bool fuses_;
   const std::vector<int> uses_;
   std::unordered_map<ValueId, ValueId> replaced_;  // results of QuantizeLinear -> the same from an int8 operator
+  std::set<ValueId> outputs_;  // results that became outputs of the graph
   std::unordered_map<ValueId, QuantizedTensor> real_;
   std::unordered_map<ValueId, ValueId> twin_;  // uint8 -> int8
   std::unordered_map<ValueId, std::size_t> producer_;
