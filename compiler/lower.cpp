@@ -144,7 +144,12 @@ void lower(const Graph& graph, Entry entry, Program& program) {
   for (const Node& node : graph.nodes) {
     require(node.op->lower != nullptr, fmt::format("{}: no pass removed this {}", describe(node.location), node.op->name));
     LowerContext context(graph, node, program, calls, buffer_of);
+    const std::size_t first = calls.size();
     node.op->lower(context);
+    for (std::size_t k = first; k < calls.size(); ++k) calls[k].node = static_cast<std::size_t>(&node - graph.nodes.data());
+    if (first == calls.size()) continue;
+    calls[first].traits.saved_scratch = node.attributes.get_int(saved_scratch, 0);
+    calls[first].traits.given_up_cycles = node.attributes.get_float(given_up_cycles, 0);
   }
   share_tables(program, entry);
   program.interfaces[entry] = interface_of(graph, buffer_of);

@@ -20,11 +20,12 @@
 #include "passes/add_loss.h"
 #include "passes/choose_layout.h"
 #include "passes/choose_sharing.h"
+#include "passes/drop_moves.h"
+#include "passes/fit_memory.h"
 #include "passes/fuse.h"
 #include "passes/fuse_quantized.h"
 #include "passes/keep_statistics.h"
 #include "passes/make_entries.h"
-#include "passes/order_and_plan.h"
 #include "passes/remove_channels.h"
 #include "passes/select_trained.h"
 #include "passes/spend_flash.h"
@@ -73,16 +74,6 @@ std::vector<const Graph*> graphs_of(const std::map<Entry, Graph>& entries) {
   std::vector<const Graph*> graphs;
   for (const auto& [entry, graph] : entries) graphs.push_back(&graph);
   return graphs;
-}
-
-/// Lowers, orders and plans; where that exceeds the RAM, again without the faster kernels that take most scratch.
-MemoryPlan plan_within(std::map<Entry, Graph>& entries, Program& program, const Target& target, std::int64_t effort, std::int64_t ram_limit) {
-  MemoryPlan plan = order_and_plan(program, effort, ram_limit);
-  while (program.arena_bytes + program.persistent_bytes > ram_limit && save_scratch(entries)) {
-    program = lower_all(entries, program.name, target);
-    plan = order_and_plan(program, effort, ram_limit);
-  }
-  return plan;
 }
 
 struct Output {
@@ -144,6 +135,7 @@ Imported import_model(const Options& options, Tracer& tracer) {
 /// The passes on one entry point's graph.
 void optimize(Graph& graph, Entry entry, Tracer& tracer) {
   fuse_quantized(graph);
+  drop_moves(graph);
   remove_channels(graph);
   tracer.stage("quantized", graph, entry);
   choose_layout(graph);
@@ -151,6 +143,7 @@ void optimize(Graph& graph, Entry entry, Tracer& tracer) {
   fuse(graph);
   tracer.stage("fuse", graph, entry);
   fold_constants(graph, true);
+  drop_moves(graph);
 }
 
 EmitOptions emit_options(const Options& options, const Target& target, const Imported& imported, const CheckpointFacts& checkpoint) {
@@ -180,14 +173,21 @@ void compile(const Options& options) {
 
   const std::int64_t ram_limit = limit(options.ram, target.ram), flash_limit = limit(options.flash, target.flash);
   if (may_spend_flash(options, target)) spend_flash(entries, flash_limit - code_reserve - constant_bytes(entries));
-  Program program = lower_all(entries, options.name, target);
+  const Lowering lowering = [&](const std::map<Entry, Graph>& graphs) { return lower_all(graphs, options.name, target); };
+  Program program = lowering(entries);
   tracer.stage("lower", program);
-  const MemoryPlan plan = plan_within(entries, program, target, options.planner_effort, ram_limit);
+  MemoryPlan plan = fit_memory(entries, program, lowering, options.planner_effort, ram_limit);
   tracer.stage("plan", program);
 
   EmitOptions emit = emit_options(options, target, imported, checkpoint);
   if (options.self_test) emit.self_tests = make_self_tests(entries.at(Entry::predict), 2);
-  const Output output = emit_within(program, emit, target, options.prefer, flash_limit);
+  Output output = emit_within(program, emit, target, options.prefer, flash_limit);
+  // Only now is the stack known: where it is what does not fit, once more into what it leaves.
+  if (const std::int64_t left = ram_limit - output.code.stack_bytes; sizeof_model(program) > left && sizeof_model(program) <= ram_limit) {
+    program = lowering(entries);
+    plan = fit_memory(entries, program, lowering, options.planner_effort, left);
+    output = emit_within(program, emit, target, options.prefer, flash_limit);
+  }
 
   const Report report = make_report({program, plan, target, output.model.call_names, version, emit.model_file, output.preference,
                                      output.model.table_bytes, output.code, ram_limit, flash_limit, imported.validation, imported.quantized});

@@ -140,7 +140,7 @@ Argument LowerContext::element(int i, std::int64_t index) const {
 
 Argument LowerContext::scratch(DType dtype, std::int64_t elements) {
   if (elements == 0) return {.kind = Argument::Kind::null, .text = std::string(cpp_type_of(dtype))};
-  Buffer scratch{.name = "scratch", .type = {dtype, {elements}}, .alignment = std::max(4, size_of(dtype))};
+  Buffer scratch{.name = "scratch", .type = {dtype, {elements}}, .alignment = std::max(4, size_of(dtype)), .is_scratch = true};
   program_.buffers.push_back(std::move(scratch));
   return {.kind = Argument::Kind::output, .buffer = static_cast<BufferId>(program_.buffers.size() - 1)};
 }

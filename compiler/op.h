@@ -280,6 +280,12 @@ struct FasterKernel {
   std::int64_t flash_bytes = 0, scratch_bytes = 0, saved_cycles = 0;
 };
 
+/// What a node puts around its input 0: elements by axis, all of them `value` (a stored number where the tensor is stored).
+struct Padding {
+  std::vector<std::int64_t> begins, ends;
+  double value = 0;
+};
+
 struct OpDef {
   std::string name;
   int min_inputs = 1, max_inputs = 1;  // max -1: any number
@@ -312,12 +318,23 @@ struct OpDef {
   MoveRule move = {};
   ChannelRule channels = {};
   WeightRule weight = {};
+  /// Adds two stored tensors with one rounding of its own; a layer's kernel can do that for each result (passes/fuse_residual).
+  bool adds_stored = false;
+  /// The node that computes both this layer and `sum` (adds_stored), whose operand `operand` is the layer's result; none: no kernel does.
+  std::function<std::optional<Node>(const Graph&, const Node& layer, const Node& sum, int operand)> with_sum = nullptr;
+  // What passes/drop_moves may do with a node.
+  std::function<bool(const Graph&, const Node&)> is_identity = nullptr;  // whether its result is its input 0, bit for bit
+  std::function<std::optional<Padding>(const Graph&, const Node&)> as_padding = nullptr;
+  /// Puts the padding of input 0 into the node's own; false, and nothing changes, when that would not read the same.
+  std::function<bool(const Graph&, Node&, const Padding&)> absorb_padding = nullptr;
   bool scales_with_channels = false;  // keeps the channels (axis 1) of input 0; one that is s > 0 times as large gives exactly s times the result
   std::optional<Clamp> result_range = std::nullopt;  // between which numbers results lie whatever the operands are, if they use all of it
   /// The stored result of the operator on stored operands; no_value when it has none for these.
   std::function<ValueId(QuantizeContext&)> quantized = nullptr;
   /// What a kernel with larger constants would save (passes/spend_flash); the node takes it where its attribute `spends_flash` is 1.
   std::function<FasterKernel(const Graph&, const Node&)> faster = nullptr;
+  /// Whether it has kernels with less scratch (passes/save_scratch); the node takes one where its attribute `saves_scratch` is 1.
+  bool can_save_scratch = false;
   std::function<std::int64_t(const Graph&, const Node&)> fan_in = nullptr;  // of the weight, input 1
   bool is_public = true;  // an ONNX operator; false: made by passes
   /// Optimizers only: the Sink that performs the update. Inputs of an optimizer are (gradient, tensor, others...), outputs are the new
@@ -347,5 +364,10 @@ inline const std::string fused_inputs = "tinytc_update_inputs";
 
 // Attribute of a node that takes the kernel of OpDef::faster.
 inline const std::string spends_flash = "tinytc_spends_flash";
+// Attribute of a node that takes the kernel with the least scratch.
+inline const std::string saves_scratch = "tinytc_saves_scratch";
+// Attributes of a node whose kernel was exchanged for one with less scratch: bytes saved and cycles lost.
+inline const std::string saved_scratch = "tinytc_saved_scratch";
+inline const std::string given_up_cycles = "tinytc_given_up_cycles";
 
 }  // namespace tinytc

@@ -21,6 +21,7 @@ constexpr Family families[] = {
     int8_elementwise_ops,
     int8_matmul_ops,
     int8_pool_ops,
+    int8_residual_ops,
     layer_norm_ops,
     loss_ops,
     movement_ops,

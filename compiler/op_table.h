@@ -19,6 +19,7 @@ OpRows int8_dense_ops();
 OpRows int8_elementwise_ops();
 OpRows int8_matmul_ops();
 OpRows int8_pool_ops();
+OpRows int8_residual_ops();
 OpRows layer_norm_ops();
 OpRows loss_ops();
 OpRows movement_ops();

@@ -28,6 +28,7 @@ struct Buffer {
   BufferId parent = no_buffer;  // a view: the buffer that holds its elements
   std::int64_t parent_offset = 0;  // bytes from the parent's first byte
   Role role = Role::computed;
+  bool is_scratch = false;  // a call's own working memory
   std::vector<std::byte> data = {};  // flash and persistent: (initial) elements
 };
 
@@ -65,6 +66,9 @@ struct Overlap {
 struct KernelTraits {
   std::int64_t macs = 0;  // multiply-accumulates
   std::vector<Overlap> overlaps = {};
+  // Of a call that got a kernel with less scratch because the plan exceeded the RAM (passes/fit_memory):
+  std::int64_t saved_scratch = 0;  // bytes
+  double given_up_cycles = 0;      // of the cost model
 };
 
 struct KernelCall {
@@ -74,6 +78,7 @@ struct KernelCall {
   KernelTraits traits;
   Location location;
   std::string comment;  // what it computes, for the emitted code: "f32[1,3,32,32] -> f32[1,16,32,32]"
+  std::size_t node = 0;  // of the graph that was lowered
   bool shares_code = false;  // may run in a function that takes shapes as data; calls of that function differ in nothing else
   bool shares_widely = false;  // ... even where a dimension, stride or padding of 0 or 1, or another number, would make a part of it unnecessary
 };

@@ -26,6 +26,13 @@ std::int64_t weights_of(const Program& program, const KernelCall& call) {
   return bytes;
 }
 
+std::int64_t scratch_of(const Program& program, const KernelCall& call) {
+  std::int64_t bytes = 0;
+  for (const Argument& argument : call.arguments)
+    for_each_buffer(argument, [&](BufferId id, bool, bool) { bytes += program.buffer(id).is_scratch ? byte_count(program.buffer(id).type) : 0; });
+  return bytes;
+}
+
 LayerReport layer_of(const ReportInput& input, const KernelCall& call, const std::string& function, const std::optional<CoreFactor>& core) {
   LayerReport layer;
   layer.location = call.location;
@@ -37,6 +44,9 @@ LayerReport layer_of(const ReportInput& input, const KernelCall& call, const std
   if (size != input.code.function_bytes.end()) layer.code_bytes = size->second;
   layer.weights_bytes = weights_of(input.program, call);
   if (core) layer.cycles = core_cycles(input.program, call, *core);
+  layer.scratch_bytes = scratch_of(input.program, call);
+  layer.saved_scratch = call.traits.saved_scratch;
+  if (core) layer.given_up_cycles = call.traits.given_up_cycles * core->integers;  // only kernels of integers have others
   return layer;
 }
 

@@ -18,7 +18,11 @@ struct LayerReport {
   std::int64_t macs = 0, elements = 0;
   std::int64_t code_bytes = 0;     // of its function, which other calls may share
   std::int64_t weights_bytes = 0;  // tables in flash that it reads
+  std::int64_t scratch_bytes = 0;  // of the call's own
   std::optional<double> cycles;    // estimated
+  // Where the kernel is one with less scratch because the usual one did not fit:
+  std::int64_t saved_scratch = 0;  // bytes
+  std::optional<double> given_up_cycles;
 };
 
 struct LiveBuffer {

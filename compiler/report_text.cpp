@@ -35,6 +35,9 @@ Json layer_json(const LayerReport& layer) {
   json["code_bytes"] = layer.code_bytes;
   json["weights_bytes"] = layer.weights_bytes;
   json["estimated_cycles"] = whole(layer.cycles);
+  json["scratch_bytes"] = layer.scratch_bytes;
+  json["saved_scratch_bytes"] = layer.saved_scratch;
+  json["given_up_cycles"] = whole(layer.given_up_cycles);
   return json;
 }
 
@@ -79,6 +82,10 @@ std::string layer_rows(const EntryReport& entry) {
     text += fmt::format("  {:<28} {:<22} {:>12} {:>13} {:>8} {:>10}\n", printable(node, 28), layer.kernel, thousands(layer.macs),
                         estimate(layer.cycles), thousands(layer.code_bytes), thousands(layer.weights_bytes));
   }
+  for (const LayerReport& layer : entry.layers)
+    if (layer.saved_scratch > 0)
+      text += fmt::format("  to fit, {} runs in {} with {} B of scratch, {} B less, for about {} cycles more\n", describe(layer.location),
+                          layer.kernel, thousands(layer.scratch_bytes), thousands(layer.saved_scratch), estimate(layer.given_up_cycles));
   return text;
 }
 

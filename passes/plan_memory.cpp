@@ -54,16 +54,17 @@ class Lifetimes {
   }
 
   /// A kernel's overlap counts where the output is born and the input dies at this call, and each is a whole buffer that the call
-  /// touches once.
+  /// touches once, the input as often as overlaps name it (a layer whose input is the residual too).
   void relax(std::size_t k) {
-    std::map<BufferId, int> touches;
+    std::map<BufferId, int> touches, covered;
     for (const Argument& argument : calls_[k].arguments)
       for_each_buffer(argument, [&](BufferId id, bool, bool) { touches[place_of(program_, id).root] += 1; });
+    for (const Overlap& overlap : calls_[k].traits.overlaps) covered[place_of(program_, overlap.input).root] += 1;
     for (const Overlap& overlap : calls_[k].traits.overlaps) {
       const Place output = place_of(program_, overlap.output), input = place_of(program_, overlap.input);
       const auto out = item_of_.find(output.root), in = item_of_.find(input.root);
       if (out == item_of_.end() || in == item_of_.end() || out == in) continue;
-      if (touches[output.root] != 1 || touches[input.root] != 1) continue;
+      if (touches[output.root] != 1 || touches[input.root] != covered[input.root]) continue;
       if (!is_whole(overlap.output, output) || !is_whole(overlap.input, input)) continue;
       const auto step = static_cast<std::int64_t>(k) + 1;
       const PlanItem& born = problem_.items[static_cast<std::size_t>(out->second)];
@@ -104,6 +105,22 @@ void find_peak(const Program& program, const Lifetimes& lifetimes, EntryPlan& pl
   });
 }
 
+/// Bytes of the buffers live at each call, less the most that a relaxation lets an output share with an input.
+std::vector<std::int64_t> call_bytes(const OffsetProblem& problem, std::size_t calls) {
+  std::vector<std::int64_t> bytes(calls, 0), shared(calls, 0);
+  for (const PlanItem& item : problem.items)
+    for (std::int64_t step = std::max<std::int64_t>(item.lower, 1); step < item.upper && step <= static_cast<std::int64_t>(calls); ++step)
+      bytes[static_cast<std::size_t>(step) - 1] += item.size;
+  for (const PlanRelaxation& relaxation : problem.relaxations) {
+    const PlanItem &output = problem.items[static_cast<std::size_t>(relaxation.output)], &input = problem.items[static_cast<std::size_t>(relaxation.input)];
+    const std::int64_t together = std::max(output.size, input.size + std::max<std::int64_t>(relaxation.lead, 0));
+    std::int64_t& most = shared[static_cast<std::size_t>(output.lower) - 1];
+    most = std::max(most, output.size + input.size - together);
+  }
+  for (std::size_t k = 0; k < calls; ++k) bytes[k] -= shared[k];
+  return bytes;
+}
+
 EntryPlan plan_entry(Program& program, Entry entry, std::int64_t effort) {
   const Lifetimes lifetimes(program, entry);
   const OffsetPlan offsets = plan_offsets(lifetimes.problem(), effort);
@@ -116,6 +133,7 @@ EntryPlan plan_entry(Program& program, Entry entry, std::int64_t effort) {
   plan.optimal = offsets.optimal;
   plan.search_nodes = offsets.nodes;
   find_peak(program, lifetimes, plan);
+  plan.call_bytes = call_bytes(lifetimes.problem(), program.calls.at(entry).size());
   return plan;
 }
 

@@ -13,6 +13,7 @@ struct EntryPlan {
   std::int64_t search_nodes = 0;
   std::size_t peak_call = 0;              // index of a call at which most bytes are live
   std::vector<BufferId> live_at_peak;     // largest first
+  std::vector<std::int64_t> call_bytes = {};   // about what each call needs: live buffers, less what one of its results may share with an operand
 };
 
 using MemoryPlan = std::map<Entry, EntryPlan>;

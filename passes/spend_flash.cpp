@@ -40,17 +40,6 @@ void spend_flash(std::map<Entry, Graph>& entries, std::int64_t spare) {
   }
 }
 
-bool save_scratch(std::map<Entry, Graph>& entries) {
-  const Candidate* largest = nullptr;
-  const std::vector<Candidate> list = candidates(entries);
-  for (const Candidate& candidate : list) {
-    if (candidate.node->attributes.get_int(spends_flash, 0) == 0) continue;
-    if (largest == nullptr || candidate.gain.scratch_bytes > largest->gain.scratch_bytes) largest = &candidate;
-  }
-  if (largest != nullptr) largest->node->attributes.set(spends_flash, std::int64_t{0});
-  return largest != nullptr;
-}
-
 std::int64_t constant_bytes(const std::map<Entry, Graph>& entries) {
   std::int64_t bytes = 0;
   for (const auto& [entry, graph] : entries)

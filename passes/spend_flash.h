@@ -11,9 +11,6 @@ namespace tinytc {
 /// for a byte first.
 void spend_flash(std::map<Entry, Graph>& entries, std::int64_t spare);
 
-/// Takes the faster kernel that needs most scratch back from its node; false when there is none. For plans that exceed the RAM.
-bool save_scratch(std::map<Entry, Graph>& entries);
-
 /// Bytes of all constants of the graphs.
 std::int64_t constant_bytes(const std::map<Entry, Graph>& entries);
 

@@ -311,6 +311,7 @@ OpRows convolution_ops() {
        .can_absorb_affine = can_absorb_channels,
        .absorb_affine = absorb_channels<0>,
        .weight = {[](const Graph&, const Node&) { return std::int64_t{0}; }, input_channel},
+       .absorb_padding = [](const Graph& graph, Node& node, const Padding& padding) { return absorb_into_convolution(graph, node, padding, 0); },
        .quantized = int8::quantized_conv,
        .fan_in = fan_in_of_conv},
       {.name = "ConvTranspose",

@@ -212,6 +212,14 @@ Argument output_argument(const LowerContext& context) {
   return object("QOutput", {number("y_zero_point", 0), number("y_lo", -128), number("y_hi", 127)});
 }
 
+Argument sum_argument(const LowerContext& context) {
+  const auto scale = [&](const char* name) { return context.attributes().get_float(name, 1); };
+  const auto zero = [&](const char* name) { return to_int(context.attributes().get_int(name, 0)); };
+  const QSum sum = q_make_sum(scale("a_scale"), zero("a_zero_point"), scale("b_scale"), zero("b_zero_point"), zero("y_zero_point"));
+  return object("QSum", {number_argument("a_multiplier", to_int(sum.a_multiplier)), number_argument("b_multiplier", to_int(sum.b_multiplier)),
+                         number_argument("offset", to_int(sum.offset)), number_argument("shift", sum.shift)});
+}
+
 bool takes_vectors(const LowerContext& context, int first) {
   return context.has_vectors() && !context.has_input(first + 1);
 }

@@ -20,6 +20,9 @@ ValueId quantized_global_average_pool(QuantizeContext& context);
 ValueId quantized_mean(QuantizeContext& context);
 ValueId quantized_softmax(QuantizeContext& context);
 
+/// Int8Conv with the Int8Sum that adds its result and a residual; OpDef::with_sum.
+std::optional<Node> conv_with_sum(const Graph& graph, const Node& layer, const Node& sum, int operand);
+
 /// A layer with constant weights: for output channel c, stored result = zero point + round(scale[c] * (bias[c] + sum of x * weight)).
 struct Layer {
   std::int64_t channels = 0, taps = 0;
@@ -56,6 +59,8 @@ void check_scale(const TypeContext& context, int first, std::int64_t count);
 Argument scale_argument(const LowerContext& context, int first);
 /// QOutput of the node's attributes.
 Argument output_argument(const LowerContext& context);
+/// QSum of the attributes a_scale, a_zero_point, b_scale, b_zero_point and y_zero_point.
+Argument sum_argument(const LowerContext& context);
 /// Whether the vector kernels take this layer, whose scale is input `first`: the target has vectors, and the scale has no shifts.
 bool takes_vectors(const LowerContext& context, int first);
 /// Scratch in 32-bit words, or a null pointer for none.

@@ -6,18 +6,15 @@
 #include "compiler/op_table.h"
 #include "compiler/ops/int16.h"
 #include "compiler/ops/int8.h"
+#include "compiler/ops/int8_conv_kernels.h"
 #include "compiler/ops/rules.h"
 #include "compiler/ops/spatial.h"
 #include "runtime/q_conv2d.h"
-#include "runtime/q_conv2d_plain.h"
+#include "runtime/q_conv2d_bare.h"
 #include "runtime/q_depthwise_conv2d.h"
 #include "runtime/q_depthwise_taps.h"
-#include "runtime/q_narrow_conv2d.h"
-#include "runtime/q_scalar_conv2d.h"
 #include "runtime/q_scalar_depthwise.h"
-#include "runtime/q_vector_conv2d.h"
 #include "runtime/q_vector_depthwise.h"
-#include "runtime/q_winograd.h"
 
 namespace tinytc {
 
@@ -79,11 +76,22 @@ void call_depthwise_taps(LowerContext& context, const QDepthwiseConv2dShape& s) 
                q_depthwise_taps_macs(s), {{0, 0, q_depthwise_taps_lead_x(s)}});
 }
 
+void call_bare_depthwise(LowerContext& context, const QDepthwiseConv2dShape& s) {
+  const Value& weight = context.graph.value(context.node.inputs[1]);
+  std::vector<std::byte> packed(weight.data.size());
+  q_depthwise_bare_pack(s, bytes_of(weight), reinterpret_cast<std::int8_t*>(packed.data()));
+  context.call("runtime/q_conv2d_bare.h", "q_depthwise_bare",
+               {shape_argument("QDepthwiseConv2dShape", s), context.in(0), context.table(weight.name, weight.type, packed), context.in(2),
+                int8::scale_argument(context, 3), int8::output_argument(context), context.out()},
+               q_depthwise_bare_macs(s), {{0, 0, q_depthwise_bare_lead_x(s)}});
+}
+
 void lower_depthwise(LowerContext& context, const Window& w) {
   QDepthwiseConv2dShape s{};
   fill_window(s, w);
   s.channels = to_int(w.in_c), s.multiplier = to_int(w.out_c / w.in_c), s.packed = 1;
   s.x_zero_point = to_int(context.attributes().get_int("x_zero_point", 0));
+  if (context.attributes().get_int(saves_scratch, 0) == 1) return call_bare_depthwise(context, s);
   if (int8::takes_vectors(context, 3) && q_vector_depthwise_takes(s)) return lower_vector_depthwise(context, s);
   if (!context.has_dual_multiply() && q_scalar_depthwise_has(s)) return call_scalar_depthwise(context, s);
   if (s.multiplier == 1 && !q_depthwise_has_ring(s) && !context.has_input(4)) return call_depthwise_taps(context, s);
@@ -97,80 +105,14 @@ void lower_depthwise(LowerContext& context, const Window& w) {
                q_depthwise_conv2d_macs(s), {{0, 0, q_depthwise_conv2d_lead_x(s)}});
 }
 
-void lower_vector_conv(LowerContext& context, QConv2dShape s, bool padded) {
-  if (!padded) s.x_zero_point = 0;  // nobody reads it; so more layers share a function
-  const Value& weight = context.graph.value(context.node.inputs[1]);
-  std::vector<std::uint32_t> packed(static_cast<std::size_t>(q_vector_conv2d_words(s)));
-  q_vector_conv2d_pack(s, int8::constant<std::int8_t>(context, 1), int8::constant<std::int32_t>(context, 2),
-                       int8::constant<std::int32_t>(context, 3), packed.data());
-  context.call("runtime/q_vector_conv2d.h", "q_vector_conv2d",
-               {shape_argument("QConv2dShape", s), context.in(0), int8::word_table(context, weight.name, packed),
-                int8::output_argument(context), context.out(), int8::words(context, q_vector_conv2d_scratch(s))},
-               q_vector_conv2d_macs(s), {{0, 0, q_vector_conv2d_lead_x(s)}});
-}
-
-void call_scalar(LowerContext& context, const QConv2dShape& s) {
-  const Value& weight = context.graph.value(context.node.inputs[1]);
-  std::vector<std::byte> packed(static_cast<std::size_t>(q_scalar_conv2d_packed_bytes(s)));
-  q_scalar_conv2d_pack(s, bytes_of(weight), reinterpret_cast<std::uint8_t*>(packed.data()));
-  const Argument table = context.table(weight.name, {DType::u8, {static_cast<std::int64_t>(packed.size())}}, packed);
-  context.call("runtime/q_scalar_conv2d.h", "q_scalar_conv2d",
-               {shape_argument("QConv2dShape", s), context.in(0), table, context.in(2), int8::scale_argument(context, 3),
-                int8::output_argument(context), context.out(), int8::words(context, q_scalar_conv2d_scratch(s))},
-               q_scalar_conv2d_macs(s), {{0, 0, q_scalar_conv2d_lead_x(s)}});
-}
-
-QConv2dShape conv_shape(const Window& w, const Attributes& attributes) {
-  QConv2dShape s{};
-  fill_window(s, w);
-  s.in_c = to_int(w.in_c), s.out_c = to_int(w.out_c), s.groups = to_int(w.groups);
-  s.x_zero_point = to_int(attributes.get_int("x_zero_point", 0));
-  return s;
-}
-
-const std::int32_t* words_of(const Value& value) { return reinterpret_cast<const std::int32_t*>(value.data.data()); }
-
-void lower_winograd(LowerContext& context, const QConv2dShape& s) {
-  const Value& weight = context.graph.value(context.node.inputs[1]);
-  std::vector<std::uint32_t> packed(static_cast<std::size_t>(q_winograd_packed_words(s)));
-  q_winograd_pack(s, bytes_of(weight), words_of(context.graph.value(context.node.inputs[2])), packed.data());
-  context.call("runtime/q_winograd.h", "q_winograd_conv2d",
-               {shape_argument("QConv2dShape", s), context.in(0), int8::word_table(context, weight.name, packed), int8::scale_argument(context, 3),
-                int8::output_argument(context), context.out(), int8::words(context, q_winograd_scratch(s))},
-               q_winograd_macs(s), {{0, 0, q_winograd_lead_x(s)}});
-}
-
-void lower_narrow(LowerContext& context, const QConv2dShape& s) {
-  const Value& weight = context.graph.value(context.node.inputs[1]);
-  std::vector<std::uint32_t> packed(static_cast<std::size_t>(q_narrow_conv2d_packed_words(s)));
-  q_narrow_conv2d_pack(s, bytes_of(weight), packed.data());
-  context.call("runtime/q_narrow_conv2d.h", "q_narrow_conv2d",
-               {shape_argument("QConv2dShape", s), context.in(0), int8::word_table(context, weight.name, packed), context.in(2),
-                int8::scale_argument(context, 3), int8::output_argument(context), context.out(), int8::words(context, q_narrow_conv2d_scratch(s))},
-               q_narrow_conv2d_macs(s), {{0, 0, q_narrow_conv2d_lead_x(s)}});
-}
-
 void lower_dense(LowerContext& context, const Window& w) {
-  const QConv2dShape s = conv_shape(w, context.attributes());
-  const Value& weight = context.graph.value(context.node.inputs[1]);
-  const Value& bias = context.graph.value(context.node.inputs[2]);
-  if (int8::takes_vectors(context, 3)) return lower_vector_conv(context, s, is_padded(w));
-  if (context.attributes().get_int(spends_flash, 0) == 1) return lower_winograd(context, s);
-  // The other kernels compute four channels at least; those for scalar cores are the faster ones from three wanted channels on.
-  if (q_narrow_conv2d_serves(s) && (context.has_dual_multiply() || s.out_c / s.groups <= 2)) return lower_narrow(context, s);
-  if (!context.has_dual_multiply()) return call_scalar(context, s);
-  if (!q_pairable(s.out_c, q_conv2d_taps(s), bytes_of(weight), words_of(bias)))
-    return context.call("runtime/q_conv2d_plain.h", "q_conv2d_plain",
-                        {shape_argument("QConv2dShape", s), context.in(0), context.in(1), context.in(2), int8::scale_argument(context, 3),
-                         int8::output_argument(context), context.out(), int8::words(context, q_conv2d_plain_scratch(s))},
-                        q_conv2d_plain_macs(s), {{0, 0, q_conv2d_plain_lead_x(s)}});
-  std::vector<std::uint32_t> packed(static_cast<std::size_t>(q_conv2d_packed_words(s)));
-  q_conv2d_pack(s, bytes_of(weight), words_of(bias), int8::constant<std::int32_t>(context, 3), packed.data());
-  const Argument shift = context.has_input(4) ? context.in(4) : literal("static_cast<const std::int8_t*>(nullptr)");
-  context.call("runtime/q_conv2d.h", "q_conv2d",
-               {shape_argument("QConv2dShape", s), context.in(0), int8::word_table(context, weight.name, packed), shift, int8::output_argument(context),
-                context.out(), int8::words(context, q_conv2d_scratch(s))},
-               q_conv2d_macs(s), {{0, 0, q_conv2d_lead_x(s)}});
+  int8::ConvKernel kernel = int8::conv_kernel(context, w);
+  std::vector<Argument> arguments{shape_argument("QConv2dShape", kernel.shape), context.in(0)};
+  for (Argument& constant : kernel.constants) arguments.push_back(std::move(constant));
+  arguments.push_back(int8::output_argument(context));
+  arguments.push_back(context.out());
+  if (kernel.scratch > 0) arguments.push_back(int8::words(context, kernel.scratch));
+  context.call(kernel.header, kernel.name, std::move(arguments), q_conv2d_macs(kernel.shape), {{0, 0, kernel.lead}});
 }
 
 void lower_conv(LowerContext& context) {
@@ -178,21 +120,6 @@ void lower_conv(LowerContext& context) {
   const Window w = convolution_window(context.attributes(), channels_first(context.input_shape(0), context.attributes()), context.input_shape(1));
   if (is_depthwise(w)) return lower_depthwise(context, w);
   lower_dense(context, w);
-}
-
-/// Winograd's convolution in place of the direct one. Cycles of the Cortex-M4, from the instructions of both kernels: a pair of tiles
-/// takes 16 cycles a word and 31 a position for four output channels, and its results and inputs 310 a tile and channel pair.
-FasterKernel faster_conv(const Graph& graph, const Node& node) {
-  const Window w = convolution_window(node.attributes, channels_first(graph.shape(node.inputs[0]), node.attributes), graph.shape(node.inputs[1]));
-  const Value &weight = graph.value(node.inputs[1]), &bias = graph.value(node.inputs[2]);
-  if (is_depthwise(w) || weight.role != Role::constant || bias.role != Role::constant) return {};
-  const QConv2dShape s = conv_shape(w, node.attributes);
-  if (!q_winograd_serves(s) || !q_winograd_exact(s.out_c, q_conv2d_taps(s), bytes_of(weight), words_of(bias))) return {};
-  const std::int64_t blocks = (s.out_c + 3) / 4, pairs = std::int64_t{s.batch} * ((s.out_h + 3) / 4) * q_winograd_pairs(s);
-  const std::int64_t products = blocks * 36 * (8 * s.in_c + 31), borders = 310 * (s.in_c + 2 * s.out_c);
-  const std::int64_t direct = q_conv2d_macs(s) + w.batch * w.out_h * w.out_w * w.out_c * 9;
-  return {4 * q_winograd_packed_words(s) - element_count(graph.shape(node.inputs[1])), 4 * q_winograd_scratch(s),
-          std::max<std::int64_t>(0, direct * 9 / 10 - pairs * (products + borders))};
 }
 
 // --- Channels that no input can change ---
@@ -296,7 +223,11 @@ OpRows int8_convolution_ops() {
            .lower = lower_conv,
            .layout = {.spatial_inputs = {0}, .spatial_outputs = {0}, .needs_channels_last = true},
            .channels = {channel_ranges, is_separate, can_fold, keep_channels},
-           .faster = faster_conv,
+           .with_sum = int8::conv_with_sum,
+           .absorb_padding =
+               [](const Graph& graph, Node& node, const Padding& padding) { return absorb_into_convolution(graph, node, padding, x_zero_point(node)); },
+           .faster = int8::faster_conv,
+           .can_save_scratch = true,
            .is_public = false}};
 }
 

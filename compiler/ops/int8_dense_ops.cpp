@@ -6,6 +6,7 @@
 #include "compiler/ops/int16.h"
 #include "compiler/ops/int8.h"
 #include "compiler/ops/rules.h"
+#include "runtime/q_conv2d_bare.h"
 #include "runtime/q_dense.h"
 #include "runtime/q_dense_plain.h"
 #include "runtime/q_scalar_dense.h"
@@ -51,11 +52,21 @@ void call_scalar(LowerContext& context, const QDenseShape& s) {
                q_scalar_dense_macs(s), {{0, 0, q_scalar_dense_lead_x(s)}});
 }
 
+/// As a 1x1 convolution of images of one pixel.
+void call_bare(LowerContext& context, const QDenseShape& dense) {
+  const QConv2dShape s{dense.rows, 1, 1, dense.in, 1, 1, dense.out, 1, 1, 1, 1, 1, 1, 0, 0, 1, 0};
+  context.call("runtime/q_conv2d_bare.h", "q_conv2d_bare",
+               {shape_argument("QConv2dShape", s), context.in(0), context.in(1), context.in(2), int8::scale_argument(context, 3),
+                int8::output_argument(context), context.out()},
+               q_conv2d_bare_macs(s), {{0, 0, q_conv2d_bare_lead_x(s)}});
+}
+
 void lower_dense(LowerContext& context) {
   const Value& weight = context.graph.value(context.node.inputs[1]);
   const Value& bias = context.graph.value(context.node.inputs[2]);
   const auto* bytes = reinterpret_cast<const std::int8_t*>(weight.data.data());
   const QDenseShape s{to_int(element_count(context.input_shape(0)) / weight.type.shape[1]), to_int(weight.type.shape[1]), to_int(weight.type.shape[0])};
+  if (context.attributes().get_int(saves_scratch, 0) == 1) return call_bare(context, s);
   if (int8::takes_vectors(context, 3)) return lower_vector_dense(context, s);
   if (!context.has_dual_multiply()) return call_scalar(context, s);
   if (!q_pairable(s.out, s.in, bytes, reinterpret_cast<const std::int32_t*>(bias.data.data())))
@@ -120,6 +131,7 @@ OpRows int8_dense_ops() {
            .lower = lower_dense,
            .channels = {channel_ranges, [](const Graph&, const Node&) { return false; }, [](const Graph&, const Node&, int) { return true; },
                         int8::keep_weights},
+           .can_save_scratch = true,
            .is_public = false}};
 }
 

@@ -37,12 +37,7 @@ void call_binary(LowerContext& context, const char* kernel, Argument numbers) {
                0, {{0, 0, q_add_lead_a(s)}, {0, 1, q_add_lead_b(s)}});
 }
 
-void lower_sum(LowerContext& context) {
-  const QSum sum = q_make_sum(context.attributes().get_float("a_scale", 1), integer(context, "a_zero_point"),
-                              context.attributes().get_float("b_scale", 1), integer(context, "b_zero_point"), integer(context, "y_zero_point"));
-  call_binary(context, "q_add", object("QSum", {number_argument("a_multiplier", to_int(sum.a_multiplier)), number_argument("b_multiplier", to_int(sum.b_multiplier)),
-                                               number_argument("offset", to_int(sum.offset)), number_argument("shift", sum.shift)}));
-}
+void lower_sum(LowerContext& context) { call_binary(context, "q_add", int8::sum_argument(context)); }
 
 void lower_product(LowerContext& context) {
   const QMultiplier scale = q_multiplier(context.attributes().get_float("scale", 1));
@@ -91,6 +86,12 @@ OpDef table_row() {
   };
   row.layout.elementwise = true;
   row.layout.operands = 1;
+  row.is_identity = [](const Graph& graph, const Node& node) {
+    const Value& numbers = graph.value(node.inputs[1]);
+    for (std::size_t i = 0; i < numbers.data.size(); ++i)
+      if (std::to_integer<int>(numbers.data[i]) != (static_cast<int>(i) ^ 0x80)) return false;
+    return numbers.role == Role::constant;
+  };
   row.is_public = false;
   return row;
 }
@@ -131,6 +132,10 @@ ValueId int8::quantized_mul(QuantizeContext& context) {
                        {"b_zero_point", std::int64_t{b->quantization.zero_points[0]}}});
 }
 
-OpRows int8_elementwise_ops() { return {binary_row("Int8Sum", lower_sum), binary_row("Int8Product", lower_product), table_row(), flip_row()}; }
+OpRows int8_elementwise_ops() {
+  OpDef sum = binary_row("Int8Sum", lower_sum);
+  sum.adds_stored = true;
+  return {sum, binary_row("Int8Product", lower_product), table_row(), flip_row()};
+}
 
 }  // namespace tinytc

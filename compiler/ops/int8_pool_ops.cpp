@@ -78,6 +78,24 @@ ChannelRule channel_rule() {
   return {channel_ranges, [](const Graph&, const Node&) { return true; }, nullptr, [](Graph&, Node&, const KeptChannels&) {}};
 }
 
+/// A pool of single elements whose scale and zero point stay, for all 256 numbers. Any other changes some number: a result that is not
+/// clamped is x at another scale, rounded.
+bool is_identity(const Graph& graph, const Node& node) {
+  if (!is_single_element(forward_window(node.attributes, graph.shape(node.inputs[0])))) return false;
+  const auto* multiplier = reinterpret_cast<const std::int32_t*>(graph.value(node.inputs[1]).data.data());
+  const auto* shift = reinterpret_cast<const std::int8_t*>(graph.value(node.inputs[2]).data.data());
+  const QOutput out{to_int(node.attributes.get_int("y_zero_point", 0)), to_int(node.attributes.get_int("y_lo", -128)),
+                    to_int(node.attributes.get_int("y_hi", 127))};
+  const int zero_point = to_int(node.attributes.get_int("x_zero_point", 0));
+  for (int x = -128; x <= 127; ++x)
+    if (q_clamp(q_multiply_even(out.zero_point, x - zero_point, multiplier[0], shift[0]), out) != x) return false;
+  return true;
+}
+
+bool absorb_padding(const Graph& graph, Node& node, const Padding& padding) {
+  return absorb_into_pool(graph, node, padding, static_cast<double>(node.attributes.get_int("x_zero_point", 0)), true);
+}
+
 Attributes global() { return {{"is_global", std::int64_t{1}}}; }
 
 std::vector<TensorType> infer_softmax(const TypeContext& context) {
@@ -141,11 +159,14 @@ OpRows int8_pool_ops() {
   pool.lower = lower_pool<false>;
   pool.layout = {.spatial_inputs = {0}, .spatial_outputs = {0}, .needs_channels_last = true};
   pool.channels = channel_rule();
+  pool.is_identity = is_identity;
+  pool.absorb_padding = absorb_padding;
   pool.is_public = false;
   OpDef wide_pool = pool;
   wide_pool.name = "Int16AveragePool";
   wide_pool.lower = lower_pool<true>;
   wide_pool.channels = {};
+  wide_pool.is_identity = nullptr;
   return {pool, wide_pool, softmax};
 }
 

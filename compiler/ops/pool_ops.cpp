@@ -2,6 +2,8 @@
 //
 // MaxPool has a third output beside ONNX's two, the position of the maximum in its window, which the gradient asks for. Internal rows:
 // MaxPoolGrad(dy, argmax), AveragePoolGrad(dy), with the pool's attributes, `input_shape` ([N,C,spatial...]) and `is_global`.
+#include <limits>
+
 #include "compiler/op_table.h"
 #include "compiler/ops/int8.h"
 #include "compiler/ops/pooling.h"
@@ -119,6 +121,31 @@ void lower_average_pool_grad(LowerContext& context) {
                {shape_argument("Pool2dShape", pool_shape(w, context.attributes())), context.in(0), context.out()});
 }
 
+/// OpDef::is_identity.
+bool pools_single_elements(const Graph& graph, const Node& node) {
+  return node.outputs.size() == 1 && is_single_element(forward_window(node.attributes, graph.shape(node.inputs[0])));
+}
+
+bool pools_single_map(const Graph& graph, const Node& node) {
+  return node.outputs.size() == 1 && is_single_element(forward_window(global(node.attributes), graph.shape(node.inputs[0])));
+}
+
+/// The number below all others of that type.
+double least_of(DType dtype) {
+  switch (dtype) {
+    case DType::i8: return -128;
+    case DType::u8: return 0;
+    case DType::i16: return -32768;
+    default: return -std::numeric_limits<double>::infinity();
+  }
+}
+
+bool absorb_into_max(const Graph& graph, Node& node, const Padding& padding) {
+  return node.outputs.size() == 1 && absorb_into_pool(graph, node, padding, least_of(graph.type(node.inputs[0]).dtype), false);
+}
+
+bool absorb_into_average(const Graph& graph, Node& node, const Padding& padding) { return absorb_into_pool(graph, node, padding, 0, true); }
+
 }  // namespace
 
 OpRows pool_ops() {
@@ -133,6 +160,8 @@ OpRows pool_ops() {
        .layout = max_layout,
        .selects_maximum = true,
        .move = {.moves = true},
+       .is_identity = pools_single_elements,
+       .absorb_padding = absorb_into_max,
        .scales_with_channels = true},
       {.name = "GlobalMaxPool",
        .max_outputs = 3,
@@ -142,6 +171,7 @@ OpRows pool_ops() {
        .layout = max_layout,
        .selects_maximum = true,
        .move = {.moves = true},
+       .is_identity = pools_single_map,
        .scales_with_channels = true},
       {.name = "MaxPoolGrad",
        .min_inputs = 2,
@@ -150,12 +180,21 @@ OpRows pool_ops() {
        .lower = lower_max_pool_grad,
        .layout = {.spatial_inputs = {0, 1}, .spatial_outputs = {0}, .needs_channels_last = true},
        .is_public = false},
-      {.name = "AveragePool", .infer = infer_pool, .gradient = gradient_of_average_pool, .lower = lower_average_pool, .layout = average_layout, .scales_with_channels = true, .quantized = int8::quantized_average_pool},
+      {.name = "AveragePool",
+       .infer = infer_pool,
+       .gradient = gradient_of_average_pool,
+       .lower = lower_average_pool,
+       .layout = average_layout,
+       .is_identity = pools_single_elements,
+       .absorb_padding = absorb_into_average,
+       .scales_with_channels = true,
+       .quantized = int8::quantized_average_pool},
       {.name = "GlobalAveragePool",
        .infer = as_global(infer_pool),
        .gradient = gradient_of_global<gradient_of_average_pool>,
        .lower = lower_global<lower_average_pool>,
        .layout = average_layout,
+       .is_identity = pools_single_map,
        .scales_with_channels = true,
        .quantized = int8::quantized_global_average_pool},
       {.name = "AveragePoolGrad", .infer = infer_pool_grad, .lower = lower_average_pool_grad, .layout = average_layout, .is_public = false},

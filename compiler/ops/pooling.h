@@ -33,4 +33,28 @@ inline Pool2dShape pool_shape(const Window& w, const Attributes& attributes) {
   return s;
 }
 
+/// Whether each window is one element and all elements have one.
+inline bool is_single_element(const Window& w) {
+  return w.kernel_h * w.kernel_w == 1 && w.in_h == w.out_h && w.in_w == w.out_w && w.pad_top + w.pad_left + w.pad_bottom + w.pad_right == 0;
+}
+
+/// OpDef::absorb_padding of pools. An average counts padding that `value` stands for; a maximum never selects its least number, `value`.
+inline bool absorb_into_pool(const Graph& graph, Node& node, const Padding& padding, double value, bool averages) {
+  const Shape& input = graph.shape(node.inputs[0]);
+  if (is_channels_last(node.attributes) || node.attributes.get_int("is_global", 0) != 0 || node.attributes.get_int("ceil_mode", 0) != 0) return false;
+  if (padding.value != value || !is_spatial(padding)) return false;
+  const Window w = pool_window(node.attributes, input);
+  if (w.dilation_h * w.dilation_w != 1) return false;
+  const bool has_own = w.pad_top + w.pad_left + w.pad_bottom + w.pad_right != 0;
+  if (averages && has_own && node.attributes.get_int("count_include_pad", 0) == 0) return false;
+  Node wider = node;
+  add_padding(wider.attributes, w, padding);
+  const std::vector<std::int64_t> pads = wider.attributes.get_ints("pads", {}), kernel = node.attributes.get_ints("kernel_shape", {});
+  for (std::size_t i = 0; i < pads.size(); ++i)
+    if (pads[i] >= kernel[i % kernel.size()]) return false;  // a window might lie in the padding
+  if (averages) wider.attributes.set("count_include_pad", std::int64_t{1});
+  node = std::move(wider);
+  return true;
+}
+
 }  // namespace tinytc

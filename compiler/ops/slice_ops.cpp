@@ -286,8 +286,18 @@ bool store_constant(Node& node, const TensorType& stored) {
   return true;
 }
 
+std::optional<Padding> as_padding(const Graph& graph, const Node& node) {
+  const Margins margins = margins_of(node.attributes, graph.shape(node.inputs[0]).size());
+  const auto adds = [](const Shape& pads) {
+    return pads.size() >= 3 && std::all_of(pads.begin(), pads.end(), [](std::int64_t pad) { return pad >= 0; });
+  };
+  if (mode_of(node.attributes) != 0 || !adds(margins.before) || !adds(margins.after)) return std::nullopt;
+  return Padding{margins.before, margins.after, pad_value(node.attributes)};
+}
+
 OpRows pad_rows() {
   OpDef pad{.name = "Pad"};
+  pad.as_padding = as_padding;
   pad.constant_operands = {{1, "pads"}, {2, "constant_value", true, false}, {3, "axes"}};
   pad.infer = infer_pad;
   pad.gradient = gradient_of_pad;

@@ -113,6 +113,29 @@ Window convolution_window(const Attributes& attributes, const Shape& input, cons
   return window;
 }
 
+bool is_spatial(const Padding& padding) {
+  return padding.begins[0] == 0 && padding.ends[0] == 0 && padding.begins[1] == 0 && padding.ends[1] == 0;
+}
+
+void add_padding(Attributes& attributes, const Window& w, const Padding& padding) {
+  const std::size_t rank = padding.begins.size() - 2;
+  const std::vector<std::int64_t> before{w.pad_top, w.pad_left}, after{w.pad_bottom, w.pad_right};
+  std::vector<std::int64_t> pads(2 * rank);
+  for (std::size_t d = 0; d < rank; ++d) {
+    pads[d] = before[2 - rank + d] + padding.begins[2 + d];
+    pads[rank + d] = after[2 - rank + d] + padding.ends[2 + d];
+  }
+  attributes.erase("auto_pad");
+  attributes.set("pads", pads);
+}
+
+bool absorb_into_convolution(const Graph& graph, Node& node, const Padding& padding, double value) {
+  const Shape& input = graph.shape(node.inputs[0]);
+  if (is_channels_last(node.attributes) || input.size() > 4 || padding.value != value || !is_spatial(padding)) return false;
+  add_padding(node.attributes, convolution_window(node.attributes, input, graph.shape(node.inputs[1])), padding);
+  return true;
+}
+
 Argument activation_argument(const LowerContext& context, DType dtype) {
   const Attributes& attributes = context.attributes();
   const bool none = !attributes.has("activation_lo");

@@ -47,6 +47,13 @@ auto at_node(const TypeContext& context, F f) {
   }
 }
 
+/// Whether padding surrounds the spatial axes of [N,C,spatial...] only.
+bool is_spatial(const Padding& padding);
+/// Adds the padding to a window's own, as explicit `pads`. `window`: of the node over the padded input.
+void add_padding(Attributes& attributes, const Window& window, const Padding& padding);
+/// OpDef::absorb_padding of convolutions whose padding reads as `value`.
+bool absorb_into_convolution(const Graph& graph, Node& node, const Padding& padding, double value);
+
 /// A functor argument Activation<T>{lo, hi, none} from the attributes activation_lo and activation_hi, which the fusing pass sets.
 Argument activation_argument(const LowerContext& context, DType dtype);
 

@@ -49,6 +49,12 @@ std::vector<ValueCase> quantized_cases() {
         known(DType::i32, {half, half}), known(DType::i8, {30, 30})},
        {{"group", integer(2)}, {"pads", Ints{0, 1, 0, 0}}, {"x_zero_point", integer(5)}},
        {{6, 3, 2, -1}}},
+      // The results 1 1 2, 2 1 0 of the first of these, cut to 1, doubled, and half the residual.
+      {"Int8ConvSum",
+       {bytes({1, 1, 1, 3}, {1, 2, 3}), bytes({2, 1, 1, 1}, {2, -3}, Role::constant), known(DType::i32, {0, 10}), known(DType::i32, {half, half}),
+        known(DType::i8, {32, 32}), bytes({1, 2, 1, 3}, {4, -2, 6, 0, 8, -10})},
+       {{"layer_lo", integer(-128)}, {"layer_hi", integer(1)}, {"a_scale", 2.0}, {"b_scale", 0.5}},
+       {{4, 1, 5, 2, 6, -5}}},
       {"Int8Dense",
        {bytes({1, 2}, {3, 4}), bytes({1, 2}, {5, 6}, Role::constant), known(DType::i32, {1}), known(DType::i32, {half})},
        {{"y_hi", integer(9)}},

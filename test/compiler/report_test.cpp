@@ -70,6 +70,27 @@ TEST_CASE("the report adds up memory, flash and cycles") {
   CHECK(*entry.cycles > *entry.layers[0].cycles);
 }
 
+TEST_CASE("a layer that got less scratch says how much, and what it cost") {
+  const Target target = load_target("nrf52840");
+  Program program = one_call(1000);
+  KernelCall& call = program.calls[Entry::predict][0];
+  program.buffers.push_back({.name = "scratch", .type = {DType::u32, {25}, {}}, .offset = 0, .is_scratch = true});
+  call.arguments.push_back({.kind = Argument::Kind::output, .buffer = 3});
+  const auto report = [&] {
+    return make_report({program, plan_of(1000), target, {{Entry::predict, {"call_binary"}}}, "1.0", "net.onnx", "balanced", 4000, figures(), 1 << 20, 1 << 20});
+  };
+  const Json usual = Json::parse(report_json(report()))["entries"]["predict"]["layers"][0];
+  CHECK(usual["scratch_bytes"] == 100);
+  CHECK(usual["saved_scratch_bytes"] == 0);
+  CHECK(usual["given_up_cycles"] == 0);
+  CHECK(report_table(report()).find("to fit") == std::string::npos);
+  call.traits.saved_scratch = 2200, call.traits.given_up_cycles = 31000;
+  const Json saving = Json::parse(report_json(report()))["entries"]["predict"]["layers"][0];
+  CHECK(saving["saved_scratch_bytes"] == 2200);
+  CHECK(saving["given_up_cycles"] == 31000);
+  CHECK(report_table(report()).find("to fit, node 'sum' (Add, #3) runs in binary with 100 B of scratch, 2,200 B less, for about 31,000 cycles more") != std::string::npos);
+}
+
 TEST_CASE("time, energy and battery life follow from clock, current and supply") {
   Target target = load_target("nrf52840");  // 64 MHz, 52 uA/MHz, 3 V
   const Report report = report_of(target, 1000);

@@ -8,6 +8,7 @@
 #include "runtime/q_average_pool2d.h"
 #include "runtime/q_conv2d.h"
 #include "runtime/q_conv2d_plain.h"
+#include "runtime/q_conv2d_sum.h"
 #include "runtime/q_dense.h"
 #include "runtime/q_dense_plain.h"
 #include "runtime/q_depthwise_conv2d.h"
@@ -224,6 +225,26 @@ TINYTC_NOINLINE void means(const QOutput& out) {
   hash(s.batch * s.out_h * s.out_w * s.channels);
 }
 
+/// Convolutions that add a residual, and kernels without scratch.
+TINYTC_NOINLINE void convolution_and_sum(const QScale& scale, const QOutput& out) {
+  QConv2dShape s{};
+  if (!test::random_window(integer, s)) return;
+  s.groups = integer(0, 3) == 0 ? 2 : 1;
+  s.in_c = s.groups * integer(1, 10);
+  s.out_c = s.groups * integer(1, 10);
+  if (integer(0, 1) == 0) row_geometry(s);
+  if (q_conv2d_packed_words(s) > size / 2) return;
+  if (q_conv2d_sum_scratch(s, 1, q_conv2d_scratch(s)) > size / 2) return;
+  const QSum f{integer(-2000000, 2000000), integer(-2000000, 2000000), integer(-8000000, 8000000),
+               integer(18, 22)};
+  const QOutput inner{integer(-128, 127), -128, 127};
+  q_conv2d_pack(s, paired_weights, bias, multiplier, packed);
+  q_conv2d_sum<1>(s, x, QPairedConv{packed, scale.shift, inner}, f, out, x, y, scratch);
+  hash(s.batch * s.out_h * s.out_w * s.out_c);
+  q_conv2d_bare(s, x, reinterpret_cast<const std::int8_t*>(w), bias, scale, out, y);
+  hash(s.batch * s.out_h * s.out_w * s.out_c);
+}
+
 /// int16 activations: sums of 64 and of 32 bits.
 TINYTC_NOINLINE void wide_layers(const QOutput& out) {
   const QScale scale{multiplier, shift};
@@ -258,6 +279,7 @@ int main() {
     depthwise_taps(out);
     dense(scale, out);
     sum_and_mean(out);
+    convolution_and_sum(scale, out);
     winograd(scale, out);
     narrow(scale, out);
     wide_layers(out);
