@@ -114,44 +114,52 @@ std::string quantized_row(const QuantizeFacts& facts) {
   return fmt::format("quantized to int8 by {} from {} samples; in float32: {}\n", facts.calibration, facts.samples, nodes.empty() ? "nothing" : nodes);
 }
 
-}  // namespace
-
-std::string report_json(const Report& report) {
-  const Target& target = *report.target;
-  Json entries = Json::object();
-  for (const auto& [entry, facts] : report.entries) entries[std::string(name_of(entry))] = entry_json(facts);
+Json target_json(const Target& target) {
   const auto current = target.active_current ? Json{{"microamperes_per_mhz", target.active_current->microamperes_per_mhz},
                                                     {"source", target.active_current->source}}
                                              : Json(nullptr);
+  return {{"name", target.name},
+          {"core", target.core},
+          {"clock_hz", target.clock_hz ? Json(*target.clock_hz) : Json(nullptr)},
+          {"supply_volts", target.supply_volts ? Json(*target.supply_volts) : Json(nullptr)},
+          {"active_current", current},
+          {"stand_in_compiler", target.stand_in}};
+}
+
+Json ram_json(const Report& report) {
+  return {{"bytes", report.ram_bytes()},
+          {"limit_bytes", report.ram_limit},
+          {"sizeof_model", report.sizeof_model},
+          {"arena_bytes", report.arena_bytes},
+          {"persistent_bytes", report.persistent_bytes},
+          {"stack_bytes", report.code.stack_bytes},
+          {"stack_source", report.code.source},
+          {"deepest_path", report.code.deepest_path}};
+}
+
+Json flash_json(const Report& report) {
+  return {{"bytes", report.flash_bytes()},
+          {"limit_bytes", report.flash_limit},
+          {"weights_bytes", report.weights_bytes},
+          {"code_bytes", report.code.code_bytes},
+          {"code_source", report.code.source},
+          {"library_calls", report.code.library_calls}};
+}
+
+}  // namespace
+
+std::string report_json(const Report& report) {
+  Json entries = Json::object();
+  for (const auto& [entry, facts] : report.entries) entries[std::string(name_of(entry))] = entry_json(facts);
   Json json = {
       {"report_version", 1},
       {"tinytc", report.version},
       {"name", report.name},
       {"model", printable(report.model_file, 400)},
       {"prefer", report.preference},
-      {"target",
-       {{"name", target.name},
-        {"core", target.core},
-        {"clock_hz", target.clock_hz ? Json(*target.clock_hz) : Json(nullptr)},
-        {"supply_volts", target.supply_volts ? Json(*target.supply_volts) : Json(nullptr)},
-        {"active_current", current},
-        {"stand_in_compiler", target.stand_in}}},
-      {"ram",
-       {{"bytes", report.ram_bytes()},
-        {"limit_bytes", report.ram_limit},
-        {"sizeof_model", report.sizeof_model},
-        {"arena_bytes", report.arena_bytes},
-        {"persistent_bytes", report.persistent_bytes},
-        {"stack_bytes", report.code.stack_bytes},
-        {"stack_source", report.code.source},
-        {"deepest_path", report.code.deepest_path}}},
-      {"flash",
-       {{"bytes", report.flash_bytes()},
-        {"limit_bytes", report.flash_limit},
-        {"weights_bytes", report.weights_bytes},
-        {"code_bytes", report.code.code_bytes},
-        {"code_source", report.code.source},
-        {"library_calls", report.code.library_calls}}},
+      {"target", target_json(*report.target)},
+      {"ram", ram_json(report)},
+      {"flash", flash_json(report)},
       {"quantized", quantized_json(report.quantized)},
       {"cycles_source", report.cycles_source},
       {"coin_cell",
