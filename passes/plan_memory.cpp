@@ -84,20 +84,12 @@ class Lifetimes {
   std::unordered_map<BufferId, int> item_of_;
 };
 
-/// The step at which most bytes are live, and what lives there.
+/// The call that needs most bytes, and what lives there.
 void find_peak(const Program& program, const Lifetimes& lifetimes, EntryPlan& plan) {
   const std::vector<PlanItem>& items = lifetimes.problem().items;
-  std::map<std::int64_t, std::int64_t> change;
-  for (const PlanItem& item : items) {
-    change[item.lower] += item.size;
-    change[item.upper] -= item.size;
-  }
-  std::int64_t live = 0, most = -1, step = 0;
-  for (const auto& [at, bytes] : change) {
-    live += bytes;
-    if (live > most) most = live, step = at;
-  }
-  plan.peak_call = static_cast<std::size_t>(std::max<std::int64_t>(step - 1, 0));
+  const auto most = std::max_element(plan.call_bytes.begin(), plan.call_bytes.end());
+  plan.peak_call = plan.call_bytes.empty() ? 0 : static_cast<std::size_t>(most - plan.call_bytes.begin());
+  const auto step = static_cast<std::int64_t>(plan.peak_call) + 1;
   for (std::size_t i = 0; i < items.size(); ++i)
     if (items[i].lower <= step && step < items[i].upper) plan.live_at_peak.push_back(lifetimes.buffers()[i]);
   std::stable_sort(plan.live_at_peak.begin(), plan.live_at_peak.end(), [&](BufferId a, BufferId b) {
@@ -132,8 +124,8 @@ EntryPlan plan_entry(Program& program, Entry entry, std::int64_t effort) {
   plan.lower_bound = offsets.lower_bound;
   plan.optimal = offsets.optimal;
   plan.search_nodes = offsets.nodes;
-  find_peak(program, lifetimes, plan);
   plan.call_bytes = call_bytes(lifetimes.problem(), program.calls.at(entry).size());
+  find_peak(program, lifetimes, plan);
   return plan;
 }
 

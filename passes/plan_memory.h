@@ -11,7 +11,7 @@ struct EntryPlan {
   std::int64_t lower_bound = 0;  // no placement of these lifetimes is smaller
   bool optimal = false;          // peak == lower_bound
   std::int64_t search_nodes = 0;
-  std::size_t peak_call = 0;              // index of a call at which most bytes are live
+  std::size_t peak_call = 0;              // index of a call that needs most bytes
   std::vector<BufferId> live_at_peak;     // largest first
   std::vector<std::int64_t> call_bytes = {};   // about what each call needs: live buffers, less what one of its results may share with an operand
 };

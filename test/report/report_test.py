@@ -19,6 +19,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 TINYTC = pathlib.Path(os.environ.get("TINYTC", ROOT / "build" / "tinytc"))
 BENCH = ROOT / "models" / "bench"
 CNN, MLP = BENCH / "cnn_28x28.onnx", BENCH / "mlp_13_64_64_6.onnx"
+AD = ROOT.parent / "shared" / "models" / "mlperf_tiny" / "ad_int8.onnx"
 SHOULDER = ROOT / "models" / "shoulder" / "shoulder.onnx"
 CLASSES = ("--train", "all", "--loss", "cross-entropy")
 
@@ -111,6 +112,23 @@ class Report(Tinytc):
         self.assertEqual(len(lines), 5, done.stderr)
         sizes = [int(line.split()[0]) for line in lines]
         self.assertEqual(sizes, sorted(sizes, reverse=True))
+
+    @unittest.skipUnless(AD.exists(), "../shared/models is not there")
+    def test_less_ram_costs_scratch(self) -> None:
+        """Also where only the stack makes it too much."""
+        usual = self.report(AD, "--target", "nrf52840", out="usual")
+        layers = usual["entries"]["predict"]["layers"]
+        self.assertTrue(all(layer["saved_scratch_bytes"] == 0 and layer["given_up_cycles"] == 0 for layer in layers))
+        self.assertGreater(usual["ram"]["bytes"], 2000)
+        self.assertLess(usual["ram"]["sizeof_model"], 2000)
+        for limit in (2000, 1500):
+            report = self.report(AD, "--target", "nrf52840", "--ram", str(limit), out=str(limit))
+            self.assertLessEqual(report["ram"]["bytes"], limit)
+            saving = [layer for layer in report["entries"]["predict"]["layers"] if layer["saved_scratch_bytes"] > 0]
+            self.assertEqual([layer["kernel"] for layer in saving], ["q_conv2d_bare"])
+            self.assertEqual(saving[0]["scratch_bytes"], 0)
+            self.assertGreater(saving[0]["given_up_cycles"], 0)
+            self.assertGreater(report["entries"]["predict"]["estimated_cycles"], usual["entries"]["predict"]["estimated_cycles"])
 
     def test_flash_limit_leads_to_smaller_code(self) -> None:
         large = self.report(CNN, "--target", "nrf52840", *CLASSES, "--prefer", "speed", out="speed")["flash"]["bytes"]
