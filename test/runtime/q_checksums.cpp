@@ -82,7 +82,7 @@ void row_geometry(QConv2dShape& s) {
     s.in_c = 4 * integer(1, 5);
     return;
   }
-  s.dilation_h = s.dilation_w = 1;
+  s.batch = s.dilation_h = s.dilation_w = 1;
   s.kernel_h = integer(1, 7);
   s.kernel_w = integer(1, 5);
   const int one_left = s.kernel_w == 1 ? 5 : s.kernel_w % 4;  // of an odd width times these channels
@@ -169,7 +169,7 @@ TINYTC_NOINLINE void depthwise_taps(const QOutput& out) {
   s.channels = integer(1, 14);
   s.multiplier = s.packed = 1;
   std::uint32_t* packed = scratch + 200;
-  q_depthwise_taps_pack(s, reinterpret_cast<const std::int8_t*>(w), bias, multiplier, paired);
+  q_depthwise_taps_pack(s, reinterpret_cast<const std::int8_t*>(w), bias, multiplier, packed);
   q_depthwise_taps(s, x, packed, out, y, reinterpret_cast<std::int32_t*>(scratch));
   hash(s.batch * s.out_h * s.out_w * s.channels);
 }
@@ -238,8 +238,8 @@ TINYTC_NOINLINE void convolution_and_sum(const QScale& scale, const QOutput& out
   const QSum f{integer(-2000000, 2000000), integer(-2000000, 2000000), integer(-8000000, 8000000),
                integer(18, 22)};
   const QOutput inner{integer(-128, 127), -128, 127};
-  q_conv2d_pack(s, paired_weights, bias, multiplier, packed);
-  q_conv2d_sum<1>(s, x, QPairedConv{packed, scale.shift, inner}, f, out, x, y, scratch);
+  q_conv2d_pack(s, paired_weights, bias, multiplier, paired);
+  q_conv2d_sum<1>(s, x, QPairedConv{paired, scale.shift, inner}, f, out, x, y, scratch);
   hash(s.batch * s.out_h * s.out_w * s.out_c);
   q_conv2d_bare(s, x, reinterpret_cast<const std::int8_t*>(w), bias, scale, out, y);
   hash(s.batch * s.out_h * s.out_w * s.out_c);
