@@ -8,6 +8,7 @@
 #include "compiler/ops/product.h"
 #include "compiler/ops/rules.h"
 #include "runtime/q_dense.h"
+#include "runtime/q_paired_matmul.h"
 #include "runtime/q_scale.h"
 
 namespace tinytc {
@@ -35,6 +36,11 @@ void lower(LowerContext& context) {
   std::copy(std::begin(product.batch_dims), std::end(product.batch_dims), s.batch_dims);
   std::copy(std::begin(product.a_batch), std::end(product.a_batch), s.a_batch);
   std::copy(std::begin(product.b_batch), std::end(product.b_batch), s.b_batch);
+  if (context.has_dual_multiply() && q_paired_matmul_serves(s))
+    return context.call("runtime/q_paired_matmul.h", "q_paired_matmul",
+                        {shape_argument("QMatmulShape", s), context.in(0), context.in(1), int8::scale_argument(context, 2), int8::output_argument(context), context.out(),
+                         int8::words(context, q_paired_matmul_scratch(s))},
+                        q_paired_matmul_macs(s));
   context.call("runtime/q_dense.h", "q_matmul",
                {shape_argument("QMatmulShape", s), context.in(0), context.in(1), {.kind = Argument::Kind::null, .text = "std::int32_t"}, int8::scale_argument(context, 2),
                 {.text = "false"}, int8::output_argument(context), context.out()},

@@ -15,6 +15,7 @@
 #include "runtime/q_depthwise_taps.h"
 #include "runtime/q_elementwise.h"
 #include "runtime/q_narrow_conv2d.h"
+#include "runtime/q_paired_matmul.h"
 #include "runtime/q_scalar_conv2d.h"
 #include "runtime/q_scalar_dense.h"
 #include "runtime/q_scalar_depthwise.h"
@@ -184,6 +185,17 @@ TINYTC_NOINLINE void dense(const QScale& scale, const QOutput& out) {
   hash(s.rows * s.out);
 }
 
+TINYTC_NOINLINE void product(const QScale& scale, const QOutput& out) {
+  const int m = integer(1, 5);
+  const int n = integer(1, 9);
+  const int k = integer(1, 40);
+  const bool transposed = integer(0, 1) != 0;
+  const QMatmulShape s{m, n, k, k, 1, transposed ? 1 : n, transposed ? k : 1, integer(-128, 127), integer(-128, 127),
+                       0, {}, {}, {}};
+  q_paired_matmul(s, x, x + 500, scale, out, y, scratch);
+  hash(m * n);
+}
+
 TINYTC_NOINLINE void sum_and_mean(const QOutput& out) {
   const int count = integer(1, 300);
   const QSum f{integer(-2000000, 2000000), integer(-2000000, 2000000), integer(-8000000, 8000000),
@@ -278,6 +290,7 @@ int main() {
     depthwise(scale, out);
     depthwise_taps(out);
     dense(scale, out);
+    product(scale, out);
     sum_and_mean(out);
     convolution_and_sum(scale, out);
     winograd(scale, out);
