@@ -160,8 +160,20 @@ TINYTC_INLINE void q_narrow_run(int elements, const std::int8_t* x, int apart, c
 /// Adds four elements of one pixel.
 TINYTC_INLINE std::int32_t q_narrow_one(std::int32_t sum, const std::int8_t* x, std::uint32_t w) {
 #if defined(TINYTC_DSP)
+  // In assembly as a whole: what only this arm used of q_base.h would stand in emitted code without what its
+  // other arm needs.
   const std::uint32_t four = q_load(x);
-  return q_dual(q_dual(sum, q_even_bytes(four), q_even_bytes(w)), q_odd_bytes(four), q_odd_bytes(w));
+  std::uint32_t x_even, x_odd, w_even, w_odd;
+  asm("sxtb16 %[x_even], %[four]\n"
+      "sxtb16 %[w_even], %[w]\n"
+      "sxtb16 %[x_odd], %[four], ror #8\n"
+      "sxtb16 %[w_odd], %[w], ror #8\n"
+      "smlad %[sum], %[x_even], %[w_even], %[sum]\n"
+      "smlad %[sum], %[x_odd], %[w_odd], %[sum]\n"
+      : [x_even] "=&r"(x_even), [w_even] "=&r"(w_even), [x_odd] "=&r"(x_odd), [w_odd] "=&r"(w_odd),
+        [sum] "+&r"(sum)
+      : [four] "r"(four), [w] "r"(w));
+  return sum;
 #else
   for (int k = 0; k < 4; ++k) {
     sum = q_add_wrapping(sum, x[k] * static_cast<std::int8_t>((w >> (8 * k)) & 0xFFU));
