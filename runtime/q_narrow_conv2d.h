@@ -15,9 +15,11 @@
 
 namespace tinytc {
 
-/// Whether this kernel has the shape, and is the better one for it.
+/// Whether this kernel has the shape, and is the better one for it: of short runs, which it takes one by one for
+/// each channel, it takes fewer channels.
 constexpr bool q_narrow_conv2d_serves(const QConv2dShape& s) {
-  return s.out_c / s.groups <= 3 && q_conv2d_runs(s).elements >= 4;
+  const int elements = q_conv2d_runs(s).elements;
+  return s.out_c / s.groups <= (elements >= 12 ? 3 : 2) && elements >= 4;
 }
 
 constexpr long long q_narrow_conv2d_macs(const QConv2dShape& s) { return q_conv2d_macs(s); }

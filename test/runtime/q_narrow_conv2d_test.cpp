@@ -20,7 +20,7 @@ QConv2dShape random_shape(Random& random) {
   for (bool fits = false; !fits;) {
     fits = random_window(integer, s);
     s.groups = integer(0, 3) == 0 ? integer(2, 3) : 1;
-    s.in_c = s.groups * integer(1, 9);
+    s.in_c = s.groups * integer(1, 15);
     s.out_c = s.groups * integer(1, 3);
     fits = fits && q_narrow_conv2d_serves(s);
   }
@@ -61,17 +61,22 @@ TEST_CASE("q_narrow_conv2d equals q_conv2d_plain bit for bit and is exact at its
   REQUIRE(checked > 300);  // one overwritten element need not change a rounded, clamped output
 }
 
-TEST_CASE("q_narrow_conv2d_serves: at most three channels of output, runs of at least four elements") {
+TEST_CASE("q_narrow_conv2d_serves: at most three channels of output of long runs, two of runs from four elements on") {
   const QConv2dShape s{1, 5, 5, 2, 5, 5, 3, 3, 2, 1, 1, 1, 1, 1, 0, 1, 0};
   const auto serves = [&](int in_c, int out_c, int groups, int dilation_w) {
     QConv2dShape changed = s;
     changed.in_c = in_c, changed.out_c = out_c, changed.groups = groups, changed.dilation_w = dilation_w;
     return q_narrow_conv2d_serves(changed);
   };
-  CHECK(serves(2, 3, 1, 1));
-  CHECK_FALSE(serves(1, 3, 1, 1));
-  CHECK_FALSE(serves(2, 4, 1, 1));
-  CHECK_FALSE(serves(2, 3, 1, 2));
-  CHECK_FALSE(serves(4, 6, 2, 1));
-  CHECK(serves(8, 6, 2, 1));
+  CHECK(serves(2, 2, 1, 1));
+  CHECK_FALSE(serves(2, 3, 1, 1));
+  CHECK_FALSE(serves(1, 2, 1, 1));
+  CHECK(serves(6, 3, 1, 1));
+  CHECK_FALSE(serves(5, 3, 1, 1));
+  CHECK_FALSE(serves(6, 4, 1, 1));
+  CHECK_FALSE(serves(2, 2, 1, 2));
+  CHECK_FALSE(serves(4, 4, 2, 1));
+  CHECK(serves(8, 4, 2, 1));
+  CHECK_FALSE(serves(8, 6, 2, 1));
+  CHECK(serves(24, 6, 2, 1));
 }
