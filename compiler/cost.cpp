@@ -81,7 +81,7 @@ constexpr KernelCost costs[] = {
     {"q_depthwise_taps", "", 3.5, 6, 500},
     {"q_dense", "", 1.26, 5, 100},
     {"q_dense_plain", "", 1.6, 5, 100},
-    {"q_paired_matmul", "", 2, 6, 200},
+    {"q_paired_matmul", "", 1.8, 7, 200},
     {"q_scalar_dense", "", 3.5, 15, 100},
     {"q_vector_dense", "", 0.13, 5, 100},
     {"q_add", "", 0, 6.5, 50},

@@ -231,6 +231,18 @@ TINYTC_INLINE std::uint32_t q_load(const std::int8_t* x) {
 #endif
 }
 
+/// The inverse.
+TINYTC_INLINE void q_store(std::int8_t* y, std::uint32_t word) {
+#if defined(__ARM_FEATURE_UNALIGNED) && !defined(__ARM_BIG_ENDIAN)
+  __builtin_memcpy(y, &word, 4);
+#else
+  y[0] = static_cast<std::int8_t>(word & 0xFFU);
+  y[1] = static_cast<std::int8_t>((word >> 8) & 0xFFU);
+  y[2] = static_cast<std::int8_t>((word >> 16) & 0xFFU);
+  y[3] = static_cast<std::int8_t>(word >> 24);
+#endif
+}
+
 }  // namespace tinytc
 
 #endif  // TINYTC_RUNTIME_Q_BASE_H

@@ -11,7 +11,7 @@
 
 namespace tinytc {
 
-/// y[rows][out] = x[rows][in] W^T. With many rows q_conv2d with a 1x1 kernel is faster.
+/// y[rows][out] = x[rows][in] W^T. With two rows or more q_conv2d with a 1x1 kernel is faster.
 struct QDenseShape {
   int rows;
   int in;

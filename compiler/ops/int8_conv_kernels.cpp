@@ -96,6 +96,16 @@ ConvKernel conv_kernel(LowerContext& context, const Window& w) {
   return paired_kernel(context, s);
 }
 
+void call_conv(LowerContext& context, const Window& w) {
+  ConvKernel kernel = conv_kernel(context, w);
+  std::vector<Argument> arguments{shape_argument("QConv2dShape", kernel.shape), context.in(0)};
+  for (Argument& constant : kernel.constants) arguments.push_back(std::move(constant));
+  arguments.push_back(output_argument(context));
+  arguments.push_back(context.out());
+  if (kernel.scratch > 0) arguments.push_back(words(context, kernel.scratch));
+  context.call(kernel.header, kernel.name, std::move(arguments), q_conv2d_macs(kernel.shape), {{0, 0, kernel.lead}});
+}
+
 /// Winograd's convolution in place of the direct one. Cycles of the Cortex-M4, from the instructions of both kernels: a pair of tiles
 /// takes 16 cycles a word and 31 a position for four output channels, and its results and inputs 310 a tile and channel pair.
 FasterKernel faster_conv(const Graph& graph, const Node& node) {

@@ -23,6 +23,9 @@ struct ConvKernel {
 /// The kernel for a node whose inputs are x, weight, bias, multiplier[, shift]. Adds its tables to the program.
 ConvKernel conv_kernel(LowerContext& context, const Window& window);
 
+/// Calls the node's kernel.
+void call_conv(LowerContext& context, const Window& window);
+
 /// Shape of a convolution with that window and a node's attributes.
 QConv2dShape conv_shape(const Window& window, const Attributes& attributes);
 

@@ -105,21 +105,11 @@ void lower_depthwise(LowerContext& context, const Window& w) {
                q_depthwise_conv2d_macs(s), {{0, 0, q_depthwise_conv2d_lead_x(s)}});
 }
 
-void lower_dense(LowerContext& context, const Window& w) {
-  int8::ConvKernel kernel = int8::conv_kernel(context, w);
-  std::vector<Argument> arguments{shape_argument("QConv2dShape", kernel.shape), context.in(0)};
-  for (Argument& constant : kernel.constants) arguments.push_back(std::move(constant));
-  arguments.push_back(int8::output_argument(context));
-  arguments.push_back(context.out());
-  if (kernel.scratch > 0) arguments.push_back(int8::words(context, kernel.scratch));
-  context.call(kernel.header, kernel.name, std::move(arguments), q_conv2d_macs(kernel.shape), {{0, 0, kernel.lead}});
-}
-
 void lower_conv(LowerContext& context) {
   require(is_channels_last(context.attributes()), describe(context.node.location) + ": no layout was chosen");
   const Window w = convolution_window(context.attributes(), channels_first(context.input_shape(0), context.attributes()), context.input_shape(1));
   if (is_depthwise(w)) return lower_depthwise(context, w);
-  lower_dense(context, w);
+  int8::call_conv(context, w);
 }
 
 // --- Channels that no input can change ---

@@ -5,6 +5,7 @@
 #include "compiler/op_table.h"
 #include "compiler/ops/int16.h"
 #include "compiler/ops/int8.h"
+#include "compiler/ops/int8_conv_kernels.h"
 #include "compiler/ops/rules.h"
 #include "runtime/q_conv2d_bare.h"
 #include "runtime/q_dense.h"
@@ -61,6 +62,13 @@ void call_bare(LowerContext& context, const QDenseShape& dense) {
                q_conv2d_bare_macs(s), {{0, 0, q_conv2d_bare_lead_x(s)}});
 }
 
+/// As a 1x1 convolution of an image of one row: its blocks take two pixels at a time.
+void call_rows(LowerContext& context, const QDenseShape& dense) {
+  Window w;
+  w.batch = w.in_h = w.out_h = 1, w.in_w = w.out_w = dense.rows, w.in_c = dense.in, w.out_c = dense.out;
+  int8::call_conv(context, w);
+}
+
 void lower_dense(LowerContext& context) {
   const Value& weight = context.graph.value(context.node.inputs[1]);
   const Value& bias = context.graph.value(context.node.inputs[2]);
@@ -69,6 +77,7 @@ void lower_dense(LowerContext& context) {
   if (context.attributes().get_int(saves_scratch, 0) == 1) return call_bare(context, s);
   if (int8::takes_vectors(context, 3)) return lower_vector_dense(context, s);
   if (!context.has_dual_multiply()) return call_scalar(context, s);
+  if (s.rows > 1) return call_rows(context, s);
   if (!q_pairable(s.out, s.in, bytes, reinterpret_cast<const std::int32_t*>(bias.data.data())))
     return context.call("runtime/q_dense_plain.h", "q_dense_plain",
                         {shape_argument("QDenseShape", s), context.in(0), context.in(1), context.in(2), int8::scale_argument(context, 3),

@@ -35,6 +35,10 @@ CHOICES = [
     (square(6, 6, 9, 3, group=6), "q_depthwise_conv2d", "q_scalar_depthwise"),
     (square(6, 6, 9, 5, group=6), "q_depthwise_taps", "q_depthwise_taps"),
     (PRODUCT, "q_paired_matmul", "q_matmul"),
+    (Layer("Gemm", 24, 10), "q_dense", "q_scalar_dense"),
+    (Layer("MatMul", 24, 10, (2, 7), bias=False, relu=False), "q_conv2d", "q_scalar_dense"),
+    (Layer("MatMul", 24, 3, (2, 7), bias=False, relu=False), "q_narrow_conv2d", "q_scalar_dense"),
+    (Layer("MatMul", 3, 10, (2, 7), bias=False, relu=False), "q_conv2d", "q_scalar_dense"),
     (window("AveragePool", 6, (9, 9), (2, 2), (2, 2)), "q_average_pool2d", "q_average_pool2d"),
 ]
 

@@ -12,7 +12,10 @@ using namespace tinytc::test;
 TEST_CASE("q_paired_matmul equals q_matmul bit for bit, with columns of either order and broadcast batches") {
   Random random(13);
   for (int i = 0; i < 600; ++i) {
-    const int m = random.integer(1, 5), n = random.integer(1, 9), k = random.integer(1, 40);
+    // One in four has so many columns, or such long ones, that not all of them fit the scratch at once.
+    const bool large = random.integer(0, 3) == 0;
+    const int m = random.integer(1, 5), n = random.integer(1, large ? 40 : 9),
+              k = random.integer(1, large ? 300 : 40);
     const bool transposed = random.integer(0, 1) != 0, shared = random.integer(0, 1) != 0;
     const int a_zero = random.integer(0, 2) == 0 ? 0 : random.integer(-128, 127);
     const int b_zero = random.integer(0, 2) == 0 ? 0 : random.integer(-128, 127);
