@@ -161,7 +161,7 @@ TINYTC_INLINE void q_matmul_two_rows(const QMatmulShape& s, const std::uint32_t*
     y0[apart] = q_requantized(sum[1], scale, 0, out);
     y1[0] = q_requantized(sum[2], scale, 0, out);
     y1[apart] = q_requantized(sum[3], scale, 0, out);
-    const int on = s.n % 2 == 0 ? 2 : min_of(2, max_of(0, width - 2 - n));
+    const int on = s.n == 1 ? 0 : s.n % 2 == 0 ? 2 : min_of(2, width - 2 - n);
     column += on * column_step;
     y0 += on;
     y1 += on;
