@@ -159,7 +159,8 @@ def batches(measured: list[tuple[int, Layer]], int8: bool) -> list[list[tuple[in
     found, room = [], 0
     for item in measured:
         layer = item[1]
-        need = (layer.weights() + 2 * sum(layer.elements())) * (1 if int8 else 4) + 12_000
+        operand = layer.channels_in * layer.channels_out if layer.op == "MatMul" and layer.two_inputs else 0
+        need = (layer.weights() + 2 * (sum(layer.elements()) + operand)) * (1 if int8 else 4) + 12_000
         if not found or need > room or len(found[-1]) == BATCH_LAYERS:
             found.append([])
             room = BATCH_BYTES
