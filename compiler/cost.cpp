@@ -66,6 +66,8 @@ constexpr KernelCost costs[] = {
     {"layer_norm_scale_grad", "", 14, 0, 100},
     {"q_conv2d", "", 1, 8, 500},
     {"q_conv2d_plain", "", 1.3, 15, 500},
+    {"q_grouped_conv2d", "", 1.4, 15, 500},
+    {"q_grouped_narrow", "", 3, 15, 500},
     {"q_narrow_conv2d", "", 1.8, 15, 500},
     {"q_scalar_conv2d", "", 2.7, 20, 500},
     {"q_vector_conv2d", "", 0.12, 7.5, 500},

@@ -14,6 +14,8 @@
 #include "runtime/q_conv2d_bare.h"
 #include "runtime/q_conv2d_plain.h"
 #include "runtime/q_elementwise.h"
+#include "runtime/q_grouped_conv2d.h"
+#include "runtime/q_grouped_narrow.h"
 #include "runtime/q_narrow_conv2d.h"
 #include "runtime/q_scalar_conv2d.h"
 #include "runtime/q_vector_conv2d.h"
@@ -27,6 +29,12 @@ struct QPairedConv {
   const std::int8_t* shift;
   QOutput out;
 };
+/// What q_grouped_conv2d takes.
+struct QGroupedConv {
+  const std::uint32_t* w;
+  const std::int8_t* shift;
+  QOutput out;
+};
 /// What q_conv2d_plain takes.
 struct QPlainConv {
   const std::int8_t* w;
@@ -36,6 +44,13 @@ struct QPlainConv {
 };
 /// What q_narrow_conv2d takes.
 struct QNarrowConv {
+  const std::uint32_t* w;
+  const std::int32_t* bias;
+  QScale scale;
+  QOutput out;
+};
+/// What q_grouped_narrow takes.
+struct QGroupedNarrow {
   const std::uint32_t* w;
   const std::int32_t* bias;
   QScale scale;
@@ -71,6 +86,10 @@ TINYTC_INLINE void q_layer(const QConv2dShape& s, const QPairedConv& layer, cons
                            std::int8_t* y, std::uint32_t* scratch) {
   q_conv2d(s, x, layer.w, layer.shift, layer.out, y, scratch);
 }
+TINYTC_INLINE void q_layer(const QConv2dShape& s, const QGroupedConv& layer, const std::int8_t* x,
+                           std::int8_t* y, std::uint32_t* scratch) {
+  q_grouped_conv2d(s, x, layer.w, layer.shift, layer.out, y, scratch);
+}
 TINYTC_INLINE void q_layer(const QConv2dShape& s, const QPlainConv& layer, const std::int8_t* x,
                            std::int8_t* y, std::uint32_t* scratch) {
   q_conv2d_plain(s, x, layer.w, layer.bias, layer.scale, layer.out, y, scratch);
@@ -78,6 +97,10 @@ TINYTC_INLINE void q_layer(const QConv2dShape& s, const QPlainConv& layer, const
 TINYTC_INLINE void q_layer(const QConv2dShape& s, const QNarrowConv& layer, const std::int8_t* x,
                            std::int8_t* y, std::uint32_t* scratch) {
   q_narrow_conv2d(s, x, layer.w, layer.bias, layer.scale, layer.out, y, scratch);
+}
+TINYTC_INLINE void q_layer(const QConv2dShape& s, const QGroupedNarrow& layer, const std::int8_t* x,
+                           std::int8_t* y, std::uint32_t* scratch) {
+  q_grouped_narrow(s, x, layer.w, layer.bias, layer.scale, layer.out, y, scratch);
 }
 TINYTC_INLINE void q_layer(const QConv2dShape& s, const QScalarConv& layer, const std::int8_t* x,
                            std::int8_t* y, std::uint32_t* scratch) {

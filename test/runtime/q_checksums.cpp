@@ -14,6 +14,7 @@
 #include "runtime/q_depthwise_conv2d.h"
 #include "runtime/q_depthwise_taps.h"
 #include "runtime/q_elementwise.h"
+#include "runtime/q_grouped_narrow.h"
 #include "runtime/q_narrow_conv2d.h"
 #include "runtime/q_paired_matmul.h"
 #include "runtime/q_scalar_conv2d.h"
@@ -122,6 +123,28 @@ TINYTC_NOINLINE void narrow(const QScale& scale, const QOutput& out) {
   s.out_c = s.groups * integer(1, 3);
   if (!q_narrow_conv2d_serves(s) || q_narrow_conv2d_scratch(s) > size / 2) return;
   q_narrow_conv2d(s, x, w, bias, scale, out, y, scratch);
+  hash(s.batch * s.out_h * s.out_w * s.out_c);
+}
+
+/// Convolutions with groups of few and of more channels, with the scales of networks or others.
+TINYTC_NOINLINE void grouped(const QScale& scale, const QOutput& out) {
+  QConv2dShape s{};
+  if (!test::random_window(integer, s)) return;
+  s.groups = integer(2, 4);
+  s.in_c = s.groups * integer(1, 9);
+  s.out_c = s.groups * integer(1, 9);
+  if (s.batch * s.in_h * s.in_w * s.in_c > size || s.batch * s.out_h * s.out_w * s.out_c > size) return;
+  if (q_grouped_conv2d_scratch(s) > size / 2) return;
+  if (q_grouped_narrow_serves(s)) {
+    q_grouped_narrow(s, x, w, bias, scale, out, y, scratch);
+  } else if (!q_grouped_is_narrow(s) && q_grouped_conv2d_packed_words(s) <= size / 2 &&
+             q_grouped_conv2d_spread_bytes(s) <= size) {
+    q_grouped_conv2d_spread(s, paired_weights, y);
+    q_conv2d_pack(q_grouped_packing(s), y, bias, multiplier, paired);
+    q_grouped_conv2d(s, x, paired, scale.shift, out, y, scratch);
+  } else {
+    return;
+  }
   hash(s.batch * s.out_h * s.out_w * s.out_c);
 }
 
@@ -295,6 +318,8 @@ int main() {
     convolution_and_sum(scale, out);
     winograd(scale, out);
     narrow(scale, out);
+    grouped(scale, out);
+    grouped(QScale{multiplier, nullptr}, QOutput{out.zero_point, -128, 127});
     wide_layers(out);
     means(out);
     if (round % 8 == 0) {

@@ -23,7 +23,7 @@ HAS_FMA = "fma" in pathlib.Path("/proc/cpuinfo").read_text().split()
 FUSED = ["-march=haswell"] if HAS_FMA else []
 CLANG = next((name for name in ("clang++-19", "clang++") if shutil.which(name)), None)
 HOST_BUILDS = [
-    ("g++", ["-std=gnu++14", "-O0"]),
+    ("g++", ["-std=gnu++14", "-O0", "-fsanitize=address,undefined", "-fno-sanitize-recover"]),  # what reads beside an array differs by luck only
     ("g++", ["-std=gnu++20", "-O2", "-ffp-contract=off"]),
     ("g++", ["-std=gnu++17", "-O3", "-ffp-contract=fast", *FUSED]),
     ("g++", ["-std=gnu++17", "-Os", "-flto", *FUSED]),
@@ -61,7 +61,7 @@ class SameBits(unittest.TestCase):
 
     def board_output(self, checksums: pathlib.Path, target: str, flags: list[str]) -> str:
         folder = self.folder / checksums.stem / target
-        image = emulation.build(target, checksums, folder, cxxflags=[*WARNINGS, *flags], stack="16K", ram="128K")
+        image = emulation.build(target, checksums, folder, cxxflags=[*WARNINGS, *flags], stack="16K", ram="128K", flash="1M")
         return emulation.run(image, [], False)["output"]
 
     def test_all_builds_agree(self):

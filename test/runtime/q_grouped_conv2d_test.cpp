@@ -1,0 +1,99 @@
+// The int8 convolution with groups against q_conv2d_plain on seeded random shapes: every bit must agree.
+#include "runtime/q_grouped_conv2d.h"
+
+#include <catch2/catch.hpp>
+
+#include "runtime/q_conv2d_plain.h"
+#include "runtime/q_grouped_narrow.h"
+#include "test/runtime/overlap.h"
+#include "test/runtime/q_test.h"
+#include "test/runtime/q_vector_shapes.h"
+
+namespace {
+
+using namespace tinytc;
+using namespace tinytc::test;
+
+QConv2dShape random_shape(Random& random) {
+  const auto integer = [&](int low, int high) { return random.integer(low, high); };
+  QConv2dShape s{};
+  for (bool fits = false; !fits;) {
+    fits = random_window(integer, s);
+    s.groups = integer(2, 4);
+    s.in_c = s.groups * integer(1, 11);
+    s.out_c = s.groups * (integer(0, 1) == 0 ? integer(1, 3) : integer(4, 9));
+    fits = fits && (!q_grouped_is_narrow(s) || q_grouped_narrow_serves(s));
+  }
+  if (integer(0, 3) > 0) return s;
+  s.batch = 1;  // rows of several parts
+  s.out_w = integer(14, 50);
+  s.in_w = max_of(1, (s.out_w - 1) * s.stride_w + (s.kernel_w - 1) * s.dilation_w + 1 - s.pad_left - integer(0, 1));
+  return s;
+}
+
+/// The paired kernel, or the narrow one, with weights packed for it.
+struct Kernel {
+  const QConv2dShape& s;
+  const std::vector<std::int32_t>& bias;
+  const Scales& scales;
+  const QOutput out;
+  bool narrow;
+  std::vector<std::uint32_t> packed;
+  std::vector<std::uint32_t> scratch;
+
+  Kernel(const QConv2dShape& shape, const std::vector<std::int8_t>& w, const std::vector<std::int32_t>& biases,
+         const Scales& scale, const QOutput& output)
+      : s(shape), bias(biases), scales(scale), out(output), narrow(q_grouped_is_narrow(s)) {
+    std::vector<std::int8_t> spread(static_cast<std::size_t>(q_grouped_conv2d_spread_bytes(s)));
+    q_grouped_conv2d_spread(s, w.data(), spread.data());
+    const QConv2dShape packing = q_grouped_packing(s);
+    packed.resize(static_cast<std::size_t>(narrow ? q_narrow_conv2d_packed_words(packing) : q_grouped_conv2d_packed_words(s)));
+    if (narrow) {
+      q_narrow_conv2d_pack(packing, spread.data(), packed.data());
+    } else {
+      q_conv2d_pack(packing, spread.data(), bias.data(), scales.multiplier.data(), packed.data());
+    }
+    scratch.assign(static_cast<std::size_t>(q_grouped_conv2d_scratch(s)) + 1, 0xDEADBEEFU);
+  }
+  void operator()(const std::int8_t* from, std::int8_t* to) {
+    if (narrow) {
+      q_grouped_narrow(s, from, packed.data(), bias.data(), scales.view(), out, to, scratch.data());
+    } else {
+      q_grouped_conv2d(s, from, packed.data(), scales.view().shift, out, to, scratch.data());
+    }
+  }
+};
+
+}  // namespace
+
+TEST_CASE("q_grouped_conv2d and q_grouped_narrow equal q_conv2d_plain bit for bit and are exact at their lead") {
+  Random random(12);
+  int checked = 0, rows = 0, narrow = 0;
+  for (int i = 0; i < 1600; ++i) {
+    const QConv2dShape s = random_shape(random);
+    CAPTURE(i, s.batch, s.in_h, s.in_w, s.in_c, s.out_h, s.out_w, s.out_c, s.kernel_h, s.kernel_w, s.stride_h,
+            s.stride_w, s.dilation_h, s.dilation_w, s.pad_top, s.pad_left, s.groups);
+    const auto x = random_int8(random, s.batch * s.in_h * s.in_w * s.in_c);
+    const auto w = random_int8(random, s.out_c * q_conv2d_taps(s), q_grouped_is_narrow(s) ? -128 : -127);
+    const auto bias = random_bias(random, s.out_c, 20000);
+    const Scales scales(random, s.out_c, 0.01, random.integer(0, 1));
+    const QOutput out = random_output(random);
+    Kernel kernel(s, w, bias, scales, out);
+    const auto run = [&](const std::int8_t* from, std::int8_t* to) { kernel(from, to); };
+    std::vector<std::uint32_t> plain(static_cast<std::size_t>(q_conv2d_plain_scratch(s)));
+    const int outputs = s.batch * s.out_h * s.out_w * s.out_c, lead = q_grouped_conv2d_lead_x(s);
+    const auto expected = apart(x, outputs, [&](const std::int8_t* from, std::int8_t* to) {
+      q_conv2d_plain(s, from, w.data(), bias.data(), scales.view(), out, to, plain.data());
+    });
+    REQUIRE(apart(x, outputs, run) == expected);
+    for (int more = 0; more < 3; ++more) REQUIRE(overlapped(x, outputs, lead + more, run) == expected);
+    if (lead > -static_cast<int>(x.size())) checked += overlapped(x, outputs, lead - 1, run) != expected;
+    REQUIRE(kernel.scratch.back() == 0xDEADBEEFU);
+    rows += q_grouped_has_rows(s) ? 1 : 0;
+    narrow += kernel.narrow ? 1 : 0;
+  }
+  REQUIRE(checked > 300);  // one overwritten element need not change a rounded, clamped output
+  REQUIRE(rows > 200);
+  REQUIRE(rows < 1400);
+  REQUIRE(narrow > 300);
+}
