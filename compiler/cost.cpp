@@ -80,7 +80,7 @@ constexpr KernelCost costs[] = {
     {"q_depthwise_conv2d", "", 2, 5, 500},
     {"q_scalar_depthwise", "", 4.2, 5, 500},
     {"q_vector_depthwise", "", 0.5, 3.3, 500},
-    {"q_depthwise_taps", "", 3.5, 6, 500},
+    {"q_depthwise_taps", "", 2.8, 9, 500},
     {"q_dense", "", 1.26, 5, 100},
     {"q_dense_plain", "", 1.6, 5, 100},
     {"q_paired_matmul", "", 1.8, 7, 200},

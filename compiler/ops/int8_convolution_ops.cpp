@@ -94,7 +94,8 @@ void lower_depthwise(LowerContext& context, const Window& w) {
   if (context.attributes().get_int(saves_scratch, 0) == 1) return call_bare_depthwise(context, s);
   if (int8::takes_vectors(context, 3) && q_vector_depthwise_takes(s)) return lower_vector_depthwise(context, s);
   if (!context.has_dual_multiply() && q_scalar_depthwise_has(s)) return call_scalar_depthwise(context, s);
-  if (s.multiplier == 1 && !q_depthwise_has_ring(s) && !context.has_input(4)) return call_depthwise_taps(context, s);
+  // The ring's assembly wants the same stride both ways.
+  if (s.multiplier == 1 && !(q_depthwise_has_ring(s) && s.stride_h == s.stride_w) && !context.has_input(4)) return call_depthwise_taps(context, s);
   const Value& weight = context.graph.value(context.node.inputs[1]);
   std::vector<std::byte> packed(static_cast<std::size_t>(q_depthwise_conv2d_packed_bytes(s)));
   q_depthwise_conv2d_pack(s, bytes_of(weight), reinterpret_cast<std::int8_t*>(packed.data()));
