@@ -104,7 +104,7 @@ std::string CallWriter::shape_text(const Argument& shape, Function& function) {
     const std::string list = fmt::format("{}", fmt::join(values, ", "));
     text += fmt::format("      {},  // {}\n", numbers.size() == 1 ? list : "{" + list + "}", field);
   }
-  function.constants += fmt::format("  {} {} {}{{\n{}  }};\n", is_constant ? "constexpr" : "const", shape.text, name, text);
+  function.constants += fmt::format("  {} {} {}{{\n{}  }};\n", is_constant ? "static constexpr" : "const", shape.text, name, text);
   return name;
 }
 

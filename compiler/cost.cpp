@@ -16,6 +16,7 @@ struct KernelCost {
 
 constexpr KernelCost costs[] = {
     {"conv2d", "", 2.7, 9, 1000},
+    {"conv2d_pointwise", "", 2.7, 9, 1000},
     {"conv2d_input_grad", "", 2.9, 9, 1000},
     {"conv2d_weight_grad", "Adam", 3, 50, 2000},
     {"conv2d_weight_grad", "Momentum", 3, 25, 2000},

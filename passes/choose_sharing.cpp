@@ -29,7 +29,7 @@ void share_cheapest(const Program& program, std::vector<KernelCall>& calls) {
 
 /// Where all shapes of a kernel may share one function, a kernel for some of its shapes only is one function too many.
 void drop_narrower_kernels(Program& program) {
-  constexpr std::pair<const char*, const char*> wider_of[] = {{"gemm_row", "gemm"}, {"depthwise_conv2d_one", "depthwise_conv2d"}};
+  constexpr std::pair<const char*, const char*> wider_of[] = {{"gemm_row", "gemm"}, {"conv2d_pointwise", "conv2d"}, {"depthwise_conv2d_one", "depthwise_conv2d"}};
   const auto each_call = [&](const auto& visit) {
     for (auto& [entry, calls] : program.calls)
       for (KernelCall& call : calls) visit(call);

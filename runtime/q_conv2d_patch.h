@@ -140,15 +140,14 @@ TINYTC_INLINE void q_conv2d_gather(const QConv2dShape& s, const std::int8_t* x, 
     return;
   }
   std::int8_t* room = reinterpret_cast<std::int8_t*>(words + 2 * q_conv2d_words(s));
-#if defined(TINYTC_SMALL)
   for (int k = 0; k < 2; ++k) {
     const QPatchPlace& at = k == 0 ? a : b;
+#if defined(TINYTC_SMALL)
     q_conv2d_patch(s, x + at.image, at.y, at.x, room, words + k);
-  }
 #else
-  q_conv2d_gather_one(s, x, a, room, words);
-  q_conv2d_gather_one(s, x, b, room, words + 1);
+    q_conv2d_gather_one(s, x, at, room, words + k);
 #endif
+  }
 }
 
 }  // namespace tinytc

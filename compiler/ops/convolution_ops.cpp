@@ -11,6 +11,7 @@
 #include "compiler/ops/spatial.h"
 #include "runtime/conv2d.h"
 #include "runtime/conv2d_grad.h"
+#include "runtime/conv2d_pointwise.h"
 #include "runtime/depthwise_conv2d.h"
 
 namespace tinytc {
@@ -99,7 +100,8 @@ void lower_conv(LowerContext& context) {
   }
   const Conv2dShape s = dense_shape(w, packed);
   const Argument weight = weight_argument(context, w, [&](int o, int i, int ky, int kx) { return conv2d_pack_index(s, o, i, ky, kx); });
-  context.call("runtime/conv2d.h", "conv2d",
+  const bool pointwise = conv2d_pointwise_serves(s);
+  context.call(pointwise ? "runtime/conv2d_pointwise.h" : "runtime/conv2d.h", pointwise ? "conv2d_pointwise" : "conv2d",
                {shape_argument("Conv2dShape", s), context.in(0), weight, context.in(2), context.in(3), activation, context.out(),
                 scratch_or_null(context, dtype, conv2d_scratch(s))},
                conv2d_macs(s), {{0, 0, conv2d_lead_x(s)}, {0, 3, 0}});

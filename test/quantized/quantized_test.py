@@ -27,7 +27,7 @@ except ImportError as error:
     print(f"skipped: {error}")
     sys.exit(77)
 
-FLOAT_KERNELS = {"conv2d", "depthwise_conv2d", "depthwise_conv2d_one", "gemm", "gemm_row", "binary"}
+FLOAT_KERNELS = {"conv2d", "conv2d_pointwise", "depthwise_conv2d", "depthwise_conv2d_one", "gemm", "gemm_row", "binary"}
 SELF_TEST = """#include "board.h"
 #include "net.h"
 namespace { net::Model model; }
