@@ -2,28 +2,43 @@
 #include "passes/choose_sharing.h"
 
 #include <algorithm>
-#include <numeric>
+#include <map>
 
+#include "compiler/call_frame.h"
 #include "compiler/cost.h"
 
 namespace tinytc {
 
 namespace {
 
-/// Lets the calls of one entry point share that lose least by it, up to the allowed loss.
+/// The calls of an entry point that have one function, as their shapes are the same.
+struct Function {
+  std::vector<KernelCall*> calls = {};
+  double loss = 0;  // cycles, if the function takes its shape as data
+};
+
+/// Lets the functions of one entry point share that lose least by it, up to the allowed loss. A function that would share with none of
+/// another shape loses nothing, and nothing is gained.
 void share_cheapest(const Program& program, std::vector<KernelCall>& calls) {
   double left = 0;
-  std::vector<double> loss;
-  for (const KernelCall& call : calls) {
+  std::map<std::string, std::map<std::vector<int>, Function>> shapes_of;  // by frame
+  for (KernelCall& call : calls) {
     left += m4f_cycles(program, call) * shared_loss;
-    loss.push_back(shared_extra_cycles(program, call));
+    std::vector<int> numbers;
+    const std::string frame = frame_of(program, call, numbers);
+    Function& function = shapes_of[frame][numbers];
+    function.calls.push_back(&call);
+    function.loss += shared_extra_cycles(program, call);
   }
-  std::vector<std::size_t> by_loss(calls.size());
-  std::iota(by_loss.begin(), by_loss.end(), std::size_t{0});
-  std::stable_sort(by_loss.begin(), by_loss.end(), [&](std::size_t a, std::size_t b) { return loss[a] < loss[b]; });
-  for (std::size_t k : by_loss) {
-    left -= loss[k];
-    calls[k].shares_code = left >= 0;
+  std::vector<const Function*> candidates;
+  for (const auto& [frame, shapes] : shapes_of)
+    if (shapes.size() > 1)
+      for (const auto& [numbers, function] : shapes) candidates.push_back(&function);
+  std::stable_sort(candidates.begin(), candidates.end(), [](const Function* a, const Function* b) { return a->loss < b->loss; });
+  for (const Function* function : candidates) {
+    left -= function->loss;
+    if (left < 0) return;
+    for (KernelCall* call : function->calls) call->shares_code = true;
   }
 }
 

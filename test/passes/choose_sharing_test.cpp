@@ -16,7 +16,8 @@ Program calls_of(const std::vector<std::int64_t>& counts) {
     program.buffers.push_back({.name = "x", .type = {DType::f32, {count}, {}}});
     KernelCall call;
     call.kernel = "binary<float>";
-    call.arguments = {{.kind = Argument::Kind::update, .buffer = static_cast<BufferId>(program.buffers.size() - 1)}};
+    call.arguments = {{.kind = Argument::Kind::update, .buffer = static_cast<BufferId>(program.buffers.size() - 1)},
+                      {.kind = Argument::Kind::shape, .text = "ElementwiseShape", .fields = {{"count", {static_cast<int>(count)}}}}};
     program.calls[Entry::predict].push_back(call);
   }
   return program;
@@ -59,6 +60,17 @@ TEST_CASE("balanced shares where little is lost, up to one percent of the cycles
   }
   CHECK(lost <= shared_loss * all);
   CHECK(shared(program, Preference::balanced) == std::vector<bool>{false, true, true, true});
+}
+
+TEST_CASE("balanced lets calls of one shape share with others together or not at all, and leaves alone what has no other shape") {
+  CHECK(shared(calls_of({300, 300}), Preference::balanced) == std::vector<bool>{false, false});
+  CHECK(shared(calls_of({1}), Preference::balanced) == std::vector<bool>{false});
+  // 50 cycles a call and 5 % of its 9 an element are lost, 1 % of all is allowed: enough for the call of 100 elements, not for those of 400.
+  std::vector<std::int64_t> counts(40, 400);
+  counts.insert(counts.end(), {30000, 100});
+  std::vector<bool> expected(42, false);
+  expected.back() = true;
+  CHECK(shared(calls_of(counts), Preference::balanced) == expected);
 }
 
 TEST_CASE("a kernel for single rows is dropped where the one for all shapes is there anyway and all shapes share") {
