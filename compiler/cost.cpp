@@ -132,7 +132,7 @@ double shared_extra_cycles(const Program& program, const KernelCall& call) {
     std::string_view kernel;
     double share;
   };
-  static constexpr Row rows[] = {{"gemm", 0.01}, {"gemm_row", 0.01}, {"gemm_grad", 0.03}, {"conv2d", 0.05}, {"conv2d_pointwise", 0.017},
+  static constexpr Row rows[] = {{"gemm", 0.07}, {"gemm_row", 0.01}, {"gemm_grad", 0.03}, {"conv2d", 0.05}, {"conv2d_pointwise", 0.017},
                                  {"conv2d_input_grad", 0.06}, {"max_pool2d", 2.5}, {"max_pool2d_grad", 0.1}, {"conv2d_weight_grad", 0.07}};
   constexpr double call_cycles = 50, other_share = 0.05;
   double share = other_share;
