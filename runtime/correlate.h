@@ -53,9 +53,10 @@ struct Range {
   int last;
 };
 
-/// The taps k of `taps` for which start + k * dilation lies in [0, size).
+/// The taps k of `taps` for which start + k * dilation lies in [0, size); both ends at most `taps`, even
+/// where padding is wider than all taps.
 TINYTC_INLINE constexpr Range tap_range(int start, int dilation, int taps, int size) {
-  const int first = start < 0 ? (-start + dilation - 1) / dilation : 0;
+  const int first = start < 0 ? min_of(taps, (-start + dilation - 1) / dilation) : 0;
   const int end = size > start ? (size - start + dilation - 1) / dilation : 0;
   const int last = min_of(taps, end);
   return Range{first, max_of(first, last)};
@@ -194,7 +195,8 @@ template <typename T>
 TINYTC_INLINE void correlate(const Correlation& g, const T* x, const T* w, const T* bias, const T* residual,
                              const Activation<T>& activation, T* y) {
   Range inner_rows = interior_range(g.y_height, g.stride_h, g.pad_top, g.dilation_h, g.kernel_h, g.x_height);
-  Range inner_columns = interior_range(g.y_width, g.stride_w, g.pad_left, g.dilation_w, g.kernel_w, g.x_width);
+  Range inner_columns =
+      interior_range(g.y_width, g.stride_w, g.pad_left, g.dilation_w, g.kernel_w, g.x_width);
   ImageTiling tiling = make_image_tiling(g.y_height, inner_rows, g.y_width, inner_columns);
   const bool upright = tiling.rows.quads > 0;
   PixelStrides pixel{(upright ? g.stride_h * g.x_width : g.stride_w) * g.x_pixel,

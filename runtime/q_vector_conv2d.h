@@ -81,8 +81,7 @@ TINYTC_INLINE void q_vector_conv2d_patch(const QConv2dShape& s, const std::int8_
     q_vector_copy(x + (iy * s.in_w + ix) * s.in_c, length, to);
     return;
   }
-  const Range taps = tap_range(ix, s.dilation_w, s.kernel_w, s.in_w);
-  const Range columns{min_of(taps.first, s.kernel_w), min_of(taps.last, s.kernel_w)};
+  const Range columns = tap_range(ix, s.dilation_w, s.kernel_w, s.in_w);
   const bool whole = columns.first == 0 && columns.last == s.kernel_w && s.groups == 1 && s.dilation_w == 1;
   for (int ky = 0; ky < s.kernel_h; ++ky) {
     const int row = iy + ky * s.dilation_h;

@@ -30,7 +30,7 @@ bool random_geometry(Random& random, Shape& s) {
   s.dilation_h = three ? 1 : random.integer(1, 2);
   s.dilation_w = three || random.integer(0, 1) ? 1 : random.integer(1, 3);
   s.pad_top = random.integer(0, s.kernel_h - 1);
-  s.pad_left = random.integer(0, s.kernel_w);
+  s.pad_left = random.integer(0, 9) == 0 ? random.integer(8, 25) : random.integer(0, s.kernel_w);
   s.x_zero_point = random.integer(-128, 127);
   const int vertical = s.in_h + s.pad_top + random.integer(0, 2) - (s.kernel_h - 1) * s.dilation_h - 1;
   const int horizontal = s.in_w + s.pad_left + random.integer(0, 2) - (s.kernel_w - 1) * s.dilation_w - 1;

@@ -24,6 +24,7 @@ QConv2dShape random_shape(Random& random) {
     s.out_c = s.groups * integer(1, 3);
     fits = fits && q_narrow_conv2d_serves(s);
   }
+  if (integer(0, 9) == 0) s.pad_left += integer(5, 25), s.out_w += s.pad_left / s.stride_w;  // wider than what pixels read
   return s;
 }
 
