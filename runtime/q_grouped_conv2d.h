@@ -12,111 +12,11 @@
 #include "runtime/correlate.h"
 #include "runtime/q_base.h"
 #include "runtime/q_conv2d.h"
+#include "runtime/q_grouped_shape.h"
+#include "runtime/q_listed_patches.h"
 #include "runtime/q_narrow_conv2d.h"
 
 namespace tinytc {
-
-constexpr long long q_grouped_conv2d_macs(const QConv2dShape& s) { return q_conv2d_macs(s); }
-
-/// Whether the channels of a group are so few that they are taken one by one (q_grouped_narrow.h).
-TINYTC_INLINE constexpr bool q_grouped_is_narrow(const QConv2dShape& s) { return s.out_c / s.groups <= 3; }
-
-/// Pixels that are taken at once: a row in equal parts, whole pairs or fours. The last part may have fewer.
-TINYTC_INLINE constexpr int q_grouped_pixels(const QConv2dShape& s) {
-  const int parts = (s.out_w + 15) / 16;
-  const int unit = q_grouped_is_narrow(s) ? 4 : 2;
-  return ((s.out_w + parts - 1) / parts + unit - 1) / unit * unit;
-}
-
-/// Whether copies hold rows of pixels. A row's end in a patch is filled up to a multiple of four elements, as
-/// a patch's is elsewhere.
-TINYTC_INLINE constexpr bool q_grouped_has_rows(const QConv2dShape& s) {
-  const int elements = s.kernel_w * (s.in_c / s.groups);
-  const int filled = s.kernel_h * ((elements + 3) / 4);
-  const bool fills_little = filled * 4 <= (s.kernel_h * elements + 3) / 4 * 5;
-  return s.dilation_w == 1 && s.kernel_w > s.stride_w && elements >= 4 && fills_little;
-}
-
-/// Elements of a run of the copy, filled up.
-TINYTC_INLINE constexpr int q_grouped_run(const QConv2dShape& s) {
-  const int elements = q_conv2d_taps(s) / (q_grouped_has_rows(s) ? s.kernel_h : 1);
-  return q_grouped_is_narrow(s) ? elements : (elements + 3) / 4 * 4;
-}
-
-/// Runs of a patch in the copy, and bytes from one to the next; bytes from a pixel's patch to the next one's.
-TINYTC_INLINE constexpr int q_grouped_runs(const QConv2dShape& s) {
-  return q_grouped_has_rows(s) ? s.kernel_h : 1;
-}
-TINYTC_INLINE constexpr int q_grouped_row(const QConv2dShape& s) {
-  return ((q_grouped_pixels(s) - 1) * s.stride_w + s.kernel_w) * (s.in_c / s.groups);
-}
-TINYTC_INLINE constexpr int q_grouped_apart(const QConv2dShape& s) {
-  return q_grouped_has_rows(s) ? s.stride_w * (s.in_c / s.groups) : q_conv2d_taps(s);
-}
-
-/// The shape as which weights are packed: a run is a tap.
-TINYTC_INLINE constexpr QConv2dShape q_grouped_packing(const QConv2dShape& s) {
-  const int runs = q_grouped_runs(s);
-  const int in_c = s.groups * q_grouped_run(s);
-  return QConv2dShape{1, runs, 1, in_c, 1, 1, s.out_c, runs, 1, 1, 1, 1, 1, 0, 0, s.groups, 0};
-}
-
-/// Bytes of the weights as q_grouped_conv2d_spread leaves them.
-constexpr int q_grouped_conv2d_spread_bytes(const QConv2dShape& s) {
-  return s.out_c * q_conv2d_taps(q_grouped_packing(s));
-}
-constexpr int q_grouped_conv2d_packed_words(const QConv2dShape& s) {
-  return q_conv2d_packed_words(q_grouped_packing(s));
-}
-
-/// Puts ONNX weights into the order of a copy's runs, with zeros for what runs are filled up with. What comes
-/// out goes into q_conv2d_pack with q_grouped_packing.
-constexpr void q_grouped_conv2d_spread(const QConv2dShape& s, const std::int8_t* w, std::int8_t* spread) {
-  const int channels = s.in_c / s.groups;
-  const int runs = q_grouped_runs(s);
-  for (int k = 0; k < q_grouped_conv2d_spread_bytes(s); ++k) spread[k] = 0;
-  for (int k = 0; k < s.out_c * q_conv2d_taps(s); ++k) {
-    const int tap = k % (s.kernel_h * s.kernel_w);
-    const int element = tap * channels + k / (s.kernel_h * s.kernel_w) % channels;
-    const int length = q_conv2d_taps(s) / runs;
-    const int o = k / q_conv2d_taps(s);
-    spread[(o * q_grouped_run(s) + element % length) * runs + element / length] = w[k];
-  }
-}
-
-/// Words of a pair's patches, of the copy (whose last run is filled up with what stands behind it), and of
-/// the results.
-TINYTC_INLINE constexpr int q_grouped_words(const QConv2dShape& s) {
-  return q_grouped_runs(s) * q_grouped_run(s);
-}
-TINYTC_INLINE constexpr int q_grouped_copy_words(const QConv2dShape& s) {
-  const int bytes =
-      q_grouped_has_rows(s) ? s.kernel_h * q_grouped_row(s) : q_grouped_pixels(s) * q_conv2d_taps(s);
-  return (bytes + 3) / 4 + 1;
-}
-constexpr int q_grouped_conv2d_scratch(const QConv2dShape& s) {
-  if (q_grouped_is_narrow(s)) return q_grouped_copy_words(s);
-  return q_grouped_words(s) + q_grouped_copy_words(s) + q_grouped_pixels(s) * q_conv2d_blocks(s);
-}
-
-/// Smallest distance in elements, address of x minus address of y, at which y may run over x. The pixels that
-/// are taken at once are read before they are written, group by group.
-constexpr int q_grouped_conv2d_lead_x(const QConv2dShape& s) {
-  int lead = -s.batch * s.in_h * s.in_w * s.in_c;
-  const int pixels = q_grouped_pixels(s);
-  for (int pixel = 0; pixel < s.batch * s.out_h * s.out_w; ++pixel) {
-    const int first = q_conv2d_first_read(s, pixel);
-    if (first < 0) continue;
-    const int column = pixel % s.out_w;
-    const int start = pixel - column % pixels;
-    if (start > 0) lead = max_of(lead, start * s.out_c - first * s.in_c);
-    const int last = pixel - column + min_of(column / pixels * pixels + pixels, s.out_w) - 1;
-    const int gap = s.out_c / s.groups - s.in_c / s.groups;
-    const int most = max_of(gap, (s.groups - 1) * gap);
-    if (s.groups > 1) lead = max_of(lead, last * s.out_c - first * s.in_c + most);
-  }
-  return lead;
-}
 
 /// Copies the channels of two pixels, `step` apart, to places `apart` apart. Up to eight channels are loaded
 /// before any is stored: a compiler may not change that order.
@@ -168,6 +68,13 @@ TINYTC_INLINE void q_grouped_line(const QConv2dShape& s, const std::int8_t* from
                                   int count, int apart, std::int8_t* to) {
   const int channels = s.in_c / s.groups;
   const std::int8_t zero = static_cast<std::int8_t>(s.x_zero_point);
+  if (s.groups == 1 && step == 1 && apart == channels) {
+    q_narrow_fill(zero, inside.first * channels, to);
+    q_narrow_copy(from + inside.first * channels, (inside.last - inside.first) * channels,
+                  to + inside.first * channels);
+    q_narrow_fill(zero, (count - inside.last) * channels, to + inside.last * channels);
+    return;
+  }
   for (int k = 0; k < inside.first; ++k) q_narrow_fill(zero, channels, to + k * apart);
   for (int k = inside.last; k < count; ++k) q_narrow_fill(zero, channels, to + k * apart);
   q_grouped_strip(from + inside.first * step * s.in_c, step * s.in_c, inside.last - inside.first, channels,
@@ -194,9 +101,14 @@ TINYTC_INLINE void q_grouped_patches(const QConv2dShape& s, const std::int8_t* f
 }
 
 /// Copies one group's inputs of `pixels` pixels. x: the image at the group's first channel; (iy, ix): input
-/// position of tap (0, 0) of the first; inside: all of them lie in the image.
-TINYTC_INLINE void q_grouped_copy(const QConv2dShape& s, const std::int8_t* x, int iy, int ix, int pixels,
-                                  bool inside, std::int8_t* bytes) {
+/// position of tap (0, 0) of the first; inside: all of them lie in the image; list: of a patch's
+/// elements, if there is one.
+TINYTC_INLINE void q_grouped_copy(const QConv2dShape& s, const std::uint32_t* list, const std::int8_t* x,
+                                  int iy, int ix, int pixels, bool inside, std::int8_t* bytes) {
+  if (q_grouped_has_list(s)) {
+    q_listed_copy(s, reinterpret_cast<const std::int32_t*>(list), x, iy, ix, pixels, bytes);
+    return;
+  }
   const int channels = s.in_c / s.groups;
   const bool rows = q_grouped_has_rows(s);
   const int lines = rows ? 1 : s.kernel_w;
@@ -236,7 +148,7 @@ TINYTC_INLINE void q_grouped_pairs(const QConv2dShape& s, const std::int8_t* byt
   const int count = runs * run / 2;
   const int row = q_grouped_row(s);
   const int apart = q_grouped_apart(s);
-  const int width = 4 * q_conv2d_blocks(s);
+  const int width = 4 * q_grouped_blocks(s);
 #if defined(TINYTC_DSP)
 #if defined(TINYTC_SMALL)
   const bool has_runs = false;
@@ -250,7 +162,7 @@ TINYTC_INLINE void q_grouped_pairs(const QConv2dShape& s, const std::int8_t* byt
     return;
   }
 #endif
-  const int channels = s.out_c / s.groups;
+  const int channels = q_grouped_channels(s);
   for (int pair = 0; pair < pairs; ++pair) {
     for (int k = 0; k < runs; ++k) {
       const std::int8_t* from = bytes + 2 * pair * apart + k * row;
@@ -264,17 +176,58 @@ TINYTC_INLINE void q_grouped_pairs(const QConv2dShape& s, const std::int8_t* byt
   }
 }
 
-/// q_conv2d with groups. w: what q_conv2d_pack makes of q_grouped_conv2d_spread's weights for
-/// q_grouped_packing; y may overlap x from q_grouped_conv2d_lead_x on; scratch: q_grouped_conv2d_scratch
-/// words.
+/// One group's single channel of `pixels` pixels. bytes: the copy; w: its bias, multiplier and weights;
+/// shift: the channel's; y: of the first pixel.
+TINYTC_INLINE void q_grouped_single(const QConv2dShape& s, const std::int8_t* bytes, int pixels,
+                                    const std::uint32_t* w, const std::int8_t* shift, const QOutput& out,
+                                    std::int8_t* y) {
+  const std::int32_t bias = static_cast<std::int32_t>(w[0]);
+  const std::int32_t multiplier = static_cast<std::int32_t>(w[1]);
+  const QScale scale{&multiplier, shift};
+  const int apart = q_grouped_apart(s);
+  for (int p = 0; p < pixels; p += 4) {
+    std::int32_t sum[4] = {bias, bias, bias, bias};
+    for (int k = 0; k < q_grouped_runs(s); ++k) {
+      q_narrow_run(q_grouped_run(s), bytes + p * apart + k * q_grouped_row(s), apart,
+                   w + 2 + k * (q_grouped_run(s) / 4), sum);
+    }
+    y[0] = q_requantized(sum[0], scale, 0, out);
+    if (p + 4 <= pixels) {
+      y[s.out_c] = q_requantized(sum[1], scale, 0, out);
+      y[2 * s.out_c] = q_requantized(sum[2], scale, 0, out);
+      y[3 * s.out_c] = q_requantized(sum[3], scale, 0, out);
+    } else {
+      if (p + 1 < pixels) y[s.out_c] = q_requantized(sum[1], scale, 0, out);
+      if (p + 2 < pixels) y[2 * s.out_c] = q_requantized(sum[2], scale, 0, out);
+    }
+    y += 4 * s.out_c;
+  }
+}
+
+/// Copies a pixel's results.
+TINYTC_INLINE void q_grouped_result(const std::int8_t* from, int channels, std::int8_t* to) {
+  if (channels < 4 || channels > 16) return q_narrow_copy(from, channels, to);
+  const std::uint32_t words[4] = {q_load(from), channels > 8 ? q_load(from + 4) : 0,
+                                  channels > 12 ? q_load(from + 8) : 0, q_load(from + channels - 4)};
+  __builtin_memcpy(to, words, 4);
+  if (channels > 8) __builtin_memcpy(to + 4, words + 1, 4);
+  if (channels > 12) __builtin_memcpy(to + 8, words + 2, 4);
+  if (channels > 4) __builtin_memcpy(to + channels - 4, words + 3, 4);
+}
+
+/// q_conv2d with groups. w: from q_grouped_conv2d_pack; y may overlap x from q_grouped_conv2d_lead_x on;
+/// scratch: q_grouped_conv2d_scratch words.
 TINYTC_INLINE void q_grouped_conv2d(const QConv2dShape& s, const std::int8_t* x, const std::uint32_t* w,
                                     const std::int8_t* shift, const QOutput& out, std::int8_t* y,
                                     std::uint32_t* scratch) {
   const int channels = s.out_c / s.groups;
   const int taken = q_grouped_pixels(s);
-  const int group_words = q_conv2d_blocks(s) * q_pair_block_words(q_grouped_words(s) / 2);
-  std::int8_t* bytes = reinterpret_cast<std::int8_t*>(scratch + q_grouped_words(s));
+  const int group_words = q_grouped_group_words(s);
+  const int block_words = q_grouped_blocks(s) * q_pair_block_words(q_grouped_words(s) / 2);
+  std::uint32_t* words = scratch + q_grouped_list_words(s);
+  std::int8_t* bytes = reinterpret_cast<std::int8_t*>(words + q_grouped_words(s));
   std::int8_t* results = bytes + 4 * q_grouped_copy_words(s);
+  if (q_grouped_has_list(s)) q_listed_taps(s, reinterpret_cast<std::int32_t*>(scratch));
   for (int row = 0; row < s.batch * s.out_h; ++row) {
     const std::int8_t* image = x + row / s.out_h * s.in_h * s.in_w * s.in_c;
     const int iy = row % s.out_h * s.stride_h - s.pad_top;
@@ -284,12 +237,17 @@ TINYTC_INLINE void q_grouped_conv2d(const QConv2dShape& s, const std::int8_t* x,
       const bool inside = q_grouped_inside(s, iy, ix, pixels);
       std::int8_t* to = y + (row * s.out_w + ox) * s.out_c;
       for (int g = 0; g < s.groups; ++g) {
-        q_grouped_copy(s, image + g * (s.in_c / s.groups), iy, ix, pixels, inside, bytes);
-        q_grouped_pairs(s, bytes, w + g * group_words, shift, out, g * channels, (pixels + 1) / 2, scratch,
+        q_grouped_copy(s, scratch, image + g * (s.in_c / s.groups), iy, ix, pixels, inside, bytes);
+        q_grouped_pairs(s, bytes, w + g * group_words, shift, out, g * channels, (pixels + 1) / 2, words,
                         results);
         for (int p = 0; p < pixels; ++p) {
-          q_narrow_copy(results + p * 4 * q_conv2d_blocks(s), channels, to + p * s.out_c + g * channels);
+          q_grouped_result(results + p * 4 * q_grouped_blocks(s), q_grouped_channels(s),
+                           to + p * s.out_c + g * channels);
         }
+        if (!q_grouped_has_single(s)) continue;
+        const int o = g * channels + channels - 1;
+        q_grouped_single(s, bytes, pixels, w + g * group_words + block_words,
+                         shift != nullptr ? shift + o : nullptr, out, to + o);
       }
     }
   }

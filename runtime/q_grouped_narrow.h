@@ -11,7 +11,8 @@ namespace tinytc {
 /// Whether this kernel has the shape, and is the better one for it than q_narrow_conv2d, which copies nothing
 /// inside the image, takes runs one by one, and does not compute four pixels for one or two.
 constexpr bool q_grouped_narrow_serves(const QConv2dShape& s) {
-  return s.groups > 1 && q_grouped_is_narrow(s) && q_conv2d_taps(s) >= 4 && s.out_w >= 3;
+  const bool separate = s.groups > 1 || (s.in_c <= 3 && !q_narrow_conv2d_serves(s));
+  return separate && q_grouped_is_narrow(s) && q_conv2d_taps(s) >= 4 && s.out_w >= 3;
 }
 
 constexpr long long q_grouped_narrow_macs(const QConv2dShape& s) { return q_conv2d_macs(s); }
@@ -54,7 +55,8 @@ TINYTC_INLINE void q_grouped_narrow(const QConv2dShape& s, const std::int8_t* x,
   const int channels = s.out_c / s.groups;
   const int taken = q_grouped_pixels(s);
   const int group_words = channels * q_grouped_runs(s) * ((q_grouped_run(s) + 3) / 4);
-  std::int8_t* bytes = reinterpret_cast<std::int8_t*>(scratch);
+  std::int8_t* bytes = reinterpret_cast<std::int8_t*>(scratch + q_grouped_list_words(s));
+  if (q_grouped_has_list(s)) q_listed_taps(s, reinterpret_cast<std::int32_t*>(scratch));
   for (int row = 0; row < s.batch * s.out_h; ++row) {
     const std::int8_t* image = x + row / s.out_h * s.in_h * s.in_w * s.in_c;
     const int iy = row % s.out_h * s.stride_h - s.pad_top;
@@ -63,7 +65,7 @@ TINYTC_INLINE void q_grouped_narrow(const QConv2dShape& s, const std::int8_t* x,
       const int ix = ox * s.stride_w - s.pad_left;
       const bool inside = q_grouped_inside(s, iy, ix, pixels);
       for (int g = 0; g < s.groups; ++g) {
-        q_grouped_copy(s, image + g * (s.in_c / s.groups), iy, ix, pixels, inside, bytes);
+        q_grouped_copy(s, scratch, image + g * (s.in_c / s.groups), iy, ix, pixels, inside, bytes);
         q_grouped_narrow_results(s, bytes, pixels, w + g * group_words, bias, scale, out, g * channels,
                                  y + (row * s.out_w + ox) * s.out_c);
       }

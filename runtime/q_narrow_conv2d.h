@@ -15,8 +15,8 @@
 
 namespace tinytc {
 
-/// Whether this kernel has the shape, and is the better one for it: of short runs, which it takes one by one for
-/// each channel, it takes fewer channels.
+/// Whether this kernel has the shape, and is the better one for it: of short runs, which it takes one by one
+/// for each channel, it takes fewer channels.
 constexpr bool q_narrow_conv2d_serves(const QConv2dShape& s) {
   const int elements = q_conv2d_runs(s).elements;
   return s.out_c / s.groups <= (elements >= 12 ? 3 : 2) && elements >= 4;
@@ -152,7 +152,11 @@ TINYTC_INLINE void q_narrow_run(int elements, const std::int8_t* x, int apart, c
     q_narrow_step(x, far, apart, w, sum);
     q_narrow_step(x, far, apart, w, sum);
   }
-  for (int k = 0; k < elements / 4 % 4; ++k) q_narrow_step(x, far, apart, w, sum);
+  if (elements / 8 % 2 != 0) {
+    q_narrow_step(x, far, apart, w, sum);
+    q_narrow_step(x, far, apart, w, sum);
+  }
+  if (elements / 4 % 2 != 0) q_narrow_step(x, far, apart, w, sum);
   if (elements % 4 == 0) return;
   x -= 4 - elements % 4;
   far -= 4 - elements % 4;

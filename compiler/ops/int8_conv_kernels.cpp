@@ -58,7 +58,7 @@ ConvKernel grouped_kernel(LowerContext& context, const QConv2dShape& s) {
   std::vector<std::int8_t> spread(static_cast<std::size_t>(q_grouped_conv2d_spread_bytes(s)));
   q_grouped_conv2d_spread(s, constant<std::int8_t>(context, 1), spread.data());
   std::vector<std::uint32_t> packed(static_cast<std::size_t>(q_grouped_conv2d_packed_words(s)));
-  q_conv2d_pack(q_grouped_packing(s), spread.data(), constant<std::int32_t>(context, 2), constant<std::int32_t>(context, 3), packed.data());
+  q_grouped_conv2d_pack(s, spread.data(), constant<std::int32_t>(context, 2), constant<std::int32_t>(context, 3), packed.data());
   const Argument shift = context.has_input(4) ? context.in(4) : literal("static_cast<const std::int8_t*>(nullptr)");
   return {"runtime/q_grouped_conv2d.h", "q_grouped_conv2d", "QGroupedConv", {word_table(context, weight_of(context).name, packed), shift},
           q_grouped_conv2d_scratch(s), q_grouped_conv2d_lead_x(s), 1, s};
@@ -107,8 +107,7 @@ ConvKernel conv_kernel(LowerContext& context, const Window& w) {
   if (context.attributes().get_int(spends_flash, 0) == 1) return winograd_kernel(context, s);
   const bool pairable = context.has_dual_multiply() && q_pairable(s.out_c, q_conv2d_taps(s), constant<std::int8_t>(context, 1), constant<std::int32_t>(context, 2));
   if (context.has_dual_multiply() && q_grouped_narrow_serves(s)) return grouped_narrow_kernel(context, s);
-  // Its pairs do not cross rows: rows of one and three pixels are the other kernels'.
-  if (pairable && s.groups > 1 && !q_grouped_is_narrow(s) && s.out_w != 1 && s.out_w != 3) return grouped_kernel(context, s);
+  if (pairable && q_grouped_conv2d_serves(s)) return grouped_kernel(context, s);
   // The other kernels compute four channels at least; those for scalar cores are the faster ones from three wanted channels on.
   if (q_narrow_conv2d_serves(s) && (context.has_dual_multiply() || s.out_c / s.groups <= 2)) return narrow_kernel(context, s);
   if (!context.has_dual_multiply()) return scalar_kernel(context, s);

@@ -130,7 +130,7 @@ TINYTC_NOINLINE void narrow(const QScale& scale, const QOutput& out) {
 TINYTC_NOINLINE void grouped(const QScale& scale, const QOutput& out) {
   QConv2dShape s{};
   if (!test::random_window(integer, s)) return;
-  s.groups = integer(2, 4);
+  s.groups = integer(1, 4);
   s.in_c = s.groups * integer(1, 9);
   s.out_c = s.groups * integer(1, 9);
   if (s.batch * s.in_h * s.in_w * s.in_c > size || s.batch * s.out_h * s.out_w * s.out_c > size) return;
@@ -140,7 +140,7 @@ TINYTC_NOINLINE void grouped(const QScale& scale, const QOutput& out) {
   } else if (!q_grouped_is_narrow(s) && q_grouped_conv2d_packed_words(s) <= size / 2 &&
              q_grouped_conv2d_spread_bytes(s) <= size) {
     q_grouped_conv2d_spread(s, paired_weights, y);
-    q_conv2d_pack(q_grouped_packing(s), y, bias, multiplier, paired);
+    q_grouped_conv2d_pack(s, y, bias, multiplier, paired);
     q_grouped_conv2d(s, x, paired, scale.shift, out, y, scratch);
   } else {
     return;
@@ -213,8 +213,9 @@ TINYTC_NOINLINE void product(const QScale& scale, const QOutput& out) {
   const int n = integer(1, 9);
   const int k = integer(1, 40);
   const bool transposed = integer(0, 1) != 0;
-  const QMatmulShape s{m, n, k, k, 1, transposed ? 1 : n, transposed ? k : 1, integer(-128, 127), integer(-128, 127),
-                       0, {}, {}, {}};
+  const QMatmulShape s{
+      m, n,  k,  k, 1, transposed ? 1 : n, transposed ? k : 1, integer(-128, 127), integer(-128, 127),
+      0, {}, {}, {}};
   q_paired_matmul(s, x, x + 500, scale, out, y, scratch);
   hash(m * n);
 }

@@ -19,12 +19,16 @@ QConv2dShape random_shape(Random& random) {
   QConv2dShape s{};
   for (bool fits = false; !fits;) {
     fits = random_window(integer, s);
-    s.groups = integer(2, 4);
-    s.in_c = s.groups * integer(1, 11);
+    s.groups = integer(1, 4);
+    s.in_c = s.groups * (integer(0, 2) == 0 ? 1 : integer(1, 11));
     s.out_c = s.groups * (integer(0, 1) == 0 ? integer(1, 3) : integer(4, 9));
     fits = fits && (!q_grouped_is_narrow(s) || q_grouped_narrow_serves(s));
   }
   if (integer(0, 3) > 0) return s;
+  if (integer(0, 4) == 0) {
+    s.pad_left += integer(5, 25), s.out_w += s.pad_left / s.stride_w;  // padding wider than what pixels read
+    return s;
+  }
   s.batch = 1;  // rows of several parts
   s.out_w = integer(14, 50);
   s.in_w = max_of(1, (s.out_w - 1) * s.stride_w + (s.kernel_w - 1) * s.dilation_w + 1 - s.pad_left - integer(0, 1));
@@ -51,7 +55,7 @@ struct Kernel {
     if (narrow) {
       q_narrow_conv2d_pack(packing, spread.data(), packed.data());
     } else {
-      q_conv2d_pack(packing, spread.data(), bias.data(), scales.multiplier.data(), packed.data());
+      q_grouped_conv2d_pack(s, spread.data(), bias.data(), scales.multiplier.data(), packed.data());
     }
     scratch.assign(static_cast<std::size_t>(q_grouped_conv2d_scratch(s)) + 1, 0xDEADBEEFU);
   }
