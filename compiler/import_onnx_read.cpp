@@ -23,8 +23,10 @@ constexpr std::uintmax_t kLargestFile = std::numeric_limits<int>::max();  // byt
 
 std::string read_bytes(const std::filesystem::path& path) {
   std::error_code error;
-  if (!std::filesystem::exists(path, error)) throw UserError("no such file");
-  if (!std::filesystem::is_regular_file(path, error)) throw UserError("is not a file");
+  const std::filesystem::file_type type = std::filesystem::status(path, error).type();
+  if (type == std::filesystem::file_type::not_found) throw UserError("no such file");
+  if (error) throw UserError("cannot be read: " + error.message());
+  if (type != std::filesystem::file_type::regular) throw UserError("is not a file");
   const std::uintmax_t size = std::filesystem::file_size(path, error);
   if (error) throw UserError("cannot be read: " + error.message());
   if (size > kLargestFile)
@@ -163,7 +165,9 @@ void load_external(TensorProto& tensor, const std::filesystem::path& folder) {
     throw UserError(fmt::format("initializer '{}': its external data cannot be used: {}",
                                 printable(tensor.name()), printable(error.what(), 400)));
   }
-  const std::uintmax_t size = std::filesystem::file_size(file);
+  std::error_code error;
+  const std::uintmax_t size = std::filesystem::file_size(file, error);
+  if (error) throw UserError(fmt::format("initializer '{}': its external data '{}' cannot be read: {}", printable(tensor.name()), printable(entry.location), error.message()));
   const std::uintmax_t length = entry.has_length ? entry.length : size - std::min(size, entry.offset);
   if (entry.offset > size || length > size - entry.offset)
     throw UserError(fmt::format("initializer '{}': its external data ends at byte {} but '{}' has {} bytes",

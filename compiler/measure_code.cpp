@@ -85,7 +85,8 @@ class DeepestPath {
 
 /// <cstddef> and <cstdint> for compilers that come without a C++ library; searched last.
 void write_shims(const std::filesystem::path& folder) {
-  std::filesystem::create_directory(folder);
+  std::error_code ignored;  // without the folder the compiler says what is missing
+  std::filesystem::create_directory(folder, ignored);
   std::ofstream(folder / "cstddef") << "#include <stddef.h>\nnamespace std { using ::size_t; using ::ptrdiff_t; }\n";
   std::ofstream types(folder / "cstdint");
   types << "#include <stdint.h>\nnamespace std {\nusing ::intptr_t; using ::uintptr_t;\n";

@@ -167,6 +167,7 @@ void check_quantization(const Raw& raw, Options& options) {
 Options checked(const Raw& raw, Options options) {
   if (raw.model.empty()) usage("no model given");
   options.model = raw.model;
+  if (raw.out.empty()) usage("-o needs a folder; '.' is the current one");
   options.out = raw.out;
   options.target = raw.target_file.empty() ? raw.target : raw.target_file;
   if (!raw.target_file.empty() && !raw.target_file.ends_with(".yaml")) usage("--target-file: the file's name must end in .yaml");

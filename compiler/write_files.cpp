@@ -21,8 +21,16 @@ namespace fs = std::filesystem;
   throw UserError(fmt::format("{}: cannot be written: {}", printable(path.string(), 400), why));
 }
 
+/// What is at the path; following it may itself fail (a folder that may not be searched, a loop of links, a name that is too long).
+fs::file_type type_of(const fs::path& path, const fs::path& blamed) {
+  std::error_code error;
+  const fs::file_type type = fs::status(path, error).type();
+  if (type == fs::file_type::none || type == fs::file_type::unknown) refuse(blamed, error ? error.message() : "what is there cannot be told");
+  return type;
+}
+
 bool has_content(const fs::path& path, const std::string& text) {
-  if (!fs::is_regular_file(path)) return false;
+  if (type_of(path, path) != fs::file_type::regular) return false;
   std::ifstream file(path, std::ios::binary);
   return file && std::string(std::istreambuf_iterator<char>(file), {}) == text;
 }
@@ -31,9 +39,11 @@ bool has_content(const fs::path& path, const std::string& text) {
 class Draft {
  public:
   explicit Draft(const fs::path& folder) {
-    for (fs::path path = fs::absolute(folder).lexically_normal(); !fs::exists(path) && path.has_relative_path(); path = path.parent_path())
-      if (path.has_filename()) made_.push_back(path);  // innermost first
     std::error_code error;
+    fs::path path = fs::absolute(folder, error).lexically_normal();
+    if (error) refuse(folder, error.message());
+    for (; type_of(path, folder) == fs::file_type::not_found && path.has_relative_path(); path = path.parent_path())
+      if (path.has_filename()) made_.push_back(path);  // innermost first
     fs::create_directories(folder, error);
     if (error) {
       remove_leftovers();
@@ -45,7 +55,7 @@ class Draft {
   Draft& operator=(const Draft&) = delete;
 
   void add(const fs::path& final_path, const std::string& text) {
-    if (fs::is_directory(final_path)) refuse(final_path, "it is a folder");
+    if (type_of(final_path, final_path) == fs::file_type::directory) refuse(final_path, "it is a folder");
     const fs::path draft = final_path.parent_path() / fmt::format(".{}.{}.part", final_path.filename().string(), getpid());
     moves_.emplace_back(draft, final_path);
     errno = 0;
@@ -78,7 +88,8 @@ class Draft {
 }  // namespace
 
 void write_files(const fs::path& folder, const std::vector<OutputFile>& files) {
-  if (fs::exists(folder) && !fs::is_directory(folder)) refuse(folder, "it is not a folder");
+  const fs::file_type type = type_of(folder, folder);
+  if (type != fs::file_type::not_found && type != fs::file_type::directory) refuse(folder, "it is not a folder");
   Draft draft(folder);
   for (const OutputFile& file : files)
     if (!has_content(folder / file.name, file.text)) draft.add(folder / file.name, file.text);

@@ -261,10 +261,12 @@ std::vector<std::string> list_targets() {
 
 Target load_target(const std::string& name_or_path) {
   if (name_or_path.ends_with(".yaml")) {
+    std::error_code error;
+    if (std::filesystem::is_directory(name_or_path, error)) throw UserError(printable(name_or_path, 400) + ": is a folder, expected a target file");
     std::ifstream in(name_or_path, std::ios::binary);
     std::ostringstream content;
     content << in.rdbuf();
-    if (!in) throw UserError(name_or_path + ": cannot read the target file");
+    if (!in) throw UserError(printable(name_or_path, 400) + ": cannot read the target file");
     return parse_target(content.str(), name_or_path);
   }
   for (const BuiltinTarget& builtin : builtin_targets()) {

@@ -48,6 +48,20 @@ TEST_CASE("a folder that cannot be made is named, and nothing of it stays") {
   CHECK(count(holder.path()) == 1);
 }
 
+TEST_CASE("a path that cannot even be looked at is named, and nothing is written") {
+  const TemporaryFolder holder;
+  fs::create_symlink(holder.path() / "loop", holder.path() / "loop");
+  for (const fs::path& folder : {fs::path(), holder.path() / std::string(300, 'n'), holder.path() / "new" / std::string(300, 'n') / "new",
+                                 holder.path() / "loop", holder.path() / "loop" / "new"}) {
+    INFO(folder);
+    CHECK_THROWS_AS(write_files(folder, {{"x.h", "one"}}), UserError);
+    CHECK_THROWS_WITH(write_files(folder, {{"x.h", "one"}}), Catch::Contains("cannot be written"));
+  }
+  fs::create_symlink(holder.path() / "x.h", holder.path() / "x.h");
+  CHECK_THROWS_WITH(write_files(holder.path(), {{"x.h", "one"}}), Catch::Contains("x.h"));
+  CHECK(count(holder.path()) == 2);  // the links
+}
+
 TEST_CASE("a file with the same content is not touched") {
   const TemporaryFolder holder;
   write_files(holder.path(), {{"x.h", "one"}, {"x.cpp", "two"}});

@@ -5,6 +5,7 @@ expected.txt on standard error, nothing else, end with exit code 1 and write no 
 hostile names follow below; what a hostile name leads to must compile.
 """
 
+import os
 import pathlib
 import random
 import shlex
@@ -54,8 +55,8 @@ class Case(unittest.TestCase):
     def tearDown(self):
         self.holder.cleanup()
 
-    def run_tinytc(self, *arguments, out=None):
-        command = [TINYTC, *map(str, arguments), "--target", "host", "-o", str(out or self.out)]
+    def run_tinytc(self, *arguments, out=None, target=("--target", "host")):
+        command = [TINYTC, *map(str, arguments), *target, "-o", str(out or self.out)]
         return subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=SECONDS)
 
     def check_refused(self, result, code=1):
@@ -110,6 +111,30 @@ class Case(unittest.TestCase):
         result = self.run_tinytc(DATA / "mlp_legacy.onnx", out=self.folder / "file")
         self.check_refused(result)
         self.assertEqual((self.folder / "file").read_text(), "in the way")
+        loop = self.folder / "loop"
+        loop.symlink_to(loop)
+        private = self.folder / "private"  # shuts out whoever is not root
+        private.mkdir(mode=0)
+        for folder in (loop, loop / "out", self.folder / ("n" * 300), *([private / "out"] if os.geteuid() != 0 else [])):
+            with self.subTest(folder.name[:10]):
+                result = self.run_tinytc(DATA / "mlp_legacy.onnx", out=folder)
+                self.check_refused(result)
+                self.assertIn("cannot be written: ", result.stderr)
+        private.chmod(0o700)
+        self.assertEqual(sorted(path.name for path in self.folder.iterdir()), ["file", "loop", "private"])
+
+    def test_input_that_cannot_be_looked_at(self):
+        loop = self.folder / "loop.onnx"
+        loop.symlink_to(loop)
+        for path in (loop, self.folder / ("n" * 300 + ".onnx")):
+            result = self.run_tinytc(path)
+            self.check_refused(result)
+            self.assertIn("cannot be read: ", result.stderr)
+        (self.folder / "folder.yaml").mkdir()
+        for path, why in (("folder.yaml", "is a folder"), ("absent.yaml", "cannot read")):
+            result = self.run_tinytc(DATA / "mlp_legacy.onnx", "--target-file", self.folder / path, target=())
+            self.check_refused(result)
+            self.assertIn(why, result.stderr)
 
     def test_hostile_names(self):
         for kind, name in HOSTILE.items():

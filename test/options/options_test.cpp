@@ -40,7 +40,7 @@ TEST_CASE("options that need or exclude one another are wrong usage") {
   for (const Words& words : {Words{"--nesterov"}, Words{"--optimizer", "adam", "--momentum", "0.9"}, Words{"--accumulate"},
                              Words{"--quantize", "int4", "--calibrate", "s.npz"}, Words{"--quantize", "int8"}, Words{"--equalize"},
                              Words{"--quantize", "int8", "--calibrate", "s.npz", "--train", "all"}, Words{"--target-file", "board.json"},
-                             Words{"--name", "class"}, Words{"--prefer", "luck"}, Words{"--no-such-option"}}) {
+                             Words{"--name", "class"}, Words{"-o", ""}, Words{"--prefer", "luck"}, Words{"--no-such-option"}}) {
     INFO(words.front() << " and " << words.size() - 1 << " more");
     CHECK_THROWS_AS(parse(words), UsageError);
   }
