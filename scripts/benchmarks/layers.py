@@ -243,7 +243,8 @@ FAMILIES = {
     "int8_conv_1x1": Family(_conv_1x1, POINTWISE, True),
     "int8_conv_kxk": Family(_conv_kxk, KXK, True),
     "int8_conv_first": Family(_conv_first, FIRST, True),
-    "int8_conv_grouped": Family(_conv_grouped, KXK, True),  # no network has one: against those without groups
+    # No network has one. It lies between a window without groups and one with a channel a group, which the networks have.
+    "int8_conv_grouped": Family(_conv_grouped, (*KXK, *DEPTHWISE), True),
     "int8_depthwise": Family(_depthwise_window, DEPTHWISE, True),
     "int8_dense": Family(_dense, DENSE, True),
     "int8_matmul": Family(_matmul, POINTWISE, True),
