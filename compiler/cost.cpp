@@ -71,6 +71,7 @@ constexpr KernelCost costs[] = {
     {"q_grouped_narrow", "", 3, 15, 500},
     {"q_narrow_conv2d", "", 1.8, 15, 500},
     {"q_scalar_conv2d", "", 2.7, 20, 500},
+    {"q_widened_conv2d", "", 1.4, 12, 500},
     {"q_vector_conv2d", "", 0.12, 7.5, 500},
     {"q_conv2d_sum", "QWinogradConv", 0.29, 52, 500},
     {"q_conv2d_sum", "QBareConv", 3.2, 200, 500},

@@ -19,6 +19,7 @@
 #include "runtime/q_narrow_conv2d.h"
 #include "runtime/q_scalar_conv2d.h"
 #include "runtime/q_vector_conv2d.h"
+#include "runtime/q_widened_conv2d.h"
 #include "runtime/q_winograd.h"
 
 namespace tinytc {
@@ -31,6 +32,12 @@ struct QPairedConv {
 };
 /// What q_grouped_conv2d takes.
 struct QGroupedConv {
+  const std::uint32_t* w;
+  const std::int8_t* shift;
+  QOutput out;
+};
+/// What q_widened_conv2d takes.
+struct QWidenedConv {
   const std::uint32_t* w;
   const std::int8_t* shift;
   QOutput out;
@@ -89,6 +96,10 @@ TINYTC_INLINE void q_layer(const QConv2dShape& s, const QPairedConv& layer, cons
 TINYTC_INLINE void q_layer(const QConv2dShape& s, const QGroupedConv& layer, const std::int8_t* x,
                            std::int8_t* y, std::uint32_t* scratch) {
   q_grouped_conv2d(s, x, layer.w, layer.shift, layer.out, y, scratch);
+}
+TINYTC_INLINE void q_layer(const QConv2dShape& s, const QWidenedConv& layer, const std::int8_t* x,
+                           std::int8_t* y, std::uint32_t* scratch) {
+  q_widened_conv2d(s, x, layer.w, layer.shift, layer.out, y, scratch);
 }
 TINYTC_INLINE void q_layer(const QConv2dShape& s, const QPlainConv& layer, const std::int8_t* x,
                            std::int8_t* y, std::uint32_t* scratch) {

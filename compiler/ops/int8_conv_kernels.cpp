@@ -10,6 +10,7 @@
 #include "runtime/q_narrow_conv2d.h"
 #include "runtime/q_scalar_conv2d.h"
 #include "runtime/q_vector_conv2d.h"
+#include "runtime/q_widened_conv2d.h"
 #include "runtime/q_winograd.h"
 
 namespace tinytc::int8 {
@@ -52,6 +53,14 @@ ConvKernel paired_kernel(LowerContext& context, const QConv2dShape& s) {
   const Argument shift = context.has_input(4) ? context.in(4) : literal("static_cast<const std::int8_t*>(nullptr)");
   return {"runtime/q_conv2d.h", "q_conv2d", "QPairedConv", {word_table(context, weight_of(context).name, packed), shift},
           q_conv2d_scratch(s), q_conv2d_lead_x(s), 1, s};
+}
+
+ConvKernel widened_kernel(LowerContext& context, const QConv2dShape& s) {
+  std::vector<std::uint32_t> packed(static_cast<std::size_t>(q_widened_conv2d_packed_words(s)));
+  q_widened_conv2d_pack(s, constant<std::int8_t>(context, 1), constant<std::int32_t>(context, 2), constant<std::int32_t>(context, 3), packed.data());
+  const Argument shift = context.has_input(4) ? context.in(4) : literal("static_cast<const std::int8_t*>(nullptr)");
+  return {"runtime/q_widened_conv2d.h", "q_widened_conv2d", "QWidenedConv", {word_table(context, weight_of(context).name, packed), shift},
+          q_widened_conv2d_scratch(s), q_widened_conv2d_lead_x(s), 1, s};
 }
 
 ConvKernel grouped_kernel(LowerContext& context, const QConv2dShape& s) {
@@ -106,6 +115,7 @@ ConvKernel conv_kernel(LowerContext& context, const Window& w) {
   if (takes_vectors(context, 3)) return vector_kernel(context, s, is_padded(w));
   if (context.attributes().get_int(spends_flash, 0) == 1) return winograd_kernel(context, s);
   const bool pairable = context.has_dual_multiply() && q_pairable(s.out_c, q_conv2d_taps(s), constant<std::int8_t>(context, 1), constant<std::int32_t>(context, 2));
+  if (pairable && s.groups > 1) return widened_kernel(context, s);
   if (context.has_dual_multiply() && q_grouped_narrow_serves(s)) return grouped_narrow_kernel(context, s);
   if (pairable && q_grouped_conv2d_serves(s)) return grouped_kernel(context, s);
   // The other kernels compute four channels at least; those for scalar cores are the faster ones from three wanted channels on.

@@ -22,6 +22,7 @@
 #include "runtime/q_scalar_depthwise.h"
 #include "runtime/q_scale.h"
 #include "runtime/q_winograd.h"
+#include "runtime/q_widened_conv2d.h"
 #include "runtime/random.h"
 #include "test/runtime/q_vector_shapes.h"
 
@@ -145,6 +146,20 @@ TINYTC_NOINLINE void grouped(const QScale& scale, const QOutput& out) {
   } else {
     return;
   }
+  hash(s.batch * s.out_h * s.out_w * s.out_c);
+}
+
+/// Convolutions with groups from widened copies.
+TINYTC_NOINLINE void widened(const QScale& scale, const QOutput& out) {
+  QConv2dShape s{};
+  if (!test::random_window(integer, s)) return;
+  s.groups = integer(2, 4);
+  s.in_c = s.groups * integer(1, 9);
+  s.out_c = s.groups * integer(1, 9);
+  if (s.batch * s.in_h * s.in_w * s.in_c > size || s.batch * s.out_h * s.out_w * s.out_c > size) return;
+  if (q_widened_conv2d_scratch(s) > size / 2 || q_widened_conv2d_packed_words(s) > size / 2) return;
+  q_widened_conv2d_pack(s, paired_weights, bias, multiplier, paired);
+  q_widened_conv2d(s, x, paired, scale.shift, out, y, scratch);
   hash(s.batch * s.out_h * s.out_w * s.out_c);
 }
 
@@ -321,6 +336,8 @@ int main() {
     narrow(scale, out);
     grouped(scale, out);
     grouped(QScale{multiplier, nullptr}, QOutput{out.zero_point, -128, 127});
+    widened(scale, out);
+    widened(QScale{multiplier, nullptr}, QOutput{out.zero_point, -128, 127});
     wide_layers(out);
     means(out);
     if (round % 8 == 0) {
