@@ -225,6 +225,29 @@ std::string inference_message(const Walk& walk, const NodeProto& node, const Loc
   return node_message(where, printable(reason, 300), describe_inputs(walk, node));
 }
 
+/// With ceil_mode a window that would start in the padding behind the input does not count: the operator's text and onnxruntime say so, ONNX's
+/// inference counts it.
+void drop_window_in_padding(const NodeProto& node, const TypeProto& input, std::vector<TypeProto>& types) {
+  std::int64_t ceil_mode = 0;
+  std::vector<std::int64_t> strides, pads;
+  for (const auto& attribute : node.attribute()) {
+    if (attribute.name() == "ceil_mode") ceil_mode = attribute.i();
+    if (attribute.name() == "strides") strides.assign(attribute.ints().begin(), attribute.ints().end());
+    if (attribute.name() == "pads") pads.assign(attribute.ints().begin(), attribute.ints().end());
+  }
+  if (ceil_mode == 0) return;
+  const auto& in = input.tensor_type().shape();
+  for (TypeProto& type : types) {
+    auto* shape = type.mutable_tensor_type()->mutable_shape();
+    for (int i = 2; i < shape->dim_size() && i < in.dim_size(); ++i) {
+      const auto axis = static_cast<std::size_t>(i - 2);
+      const std::int64_t stride = axis < strides.size() ? strides[axis] : 1, before = axis < pads.size() ? pads[axis] : 0;
+      const std::int64_t out = shape->dim(i).dim_value();
+      if (out > 1 && (out - 1) * stride >= in.dim(i).dim_value() + before) shape->mutable_dim(i)->set_dim_value(out - 1);
+    }
+  }
+}
+
 /// Type and shape of the outputs by ONNX's rules. False after an error; that of an unsupported operator is
 /// not worth a message.
 bool infer(Walk& walk, NodeProto& node, const Location& where, bool supported,
@@ -239,6 +262,8 @@ bool infer(Walk& walk, NodeProto& node, const Location& where, bool supported,
     if (schema->has_type_and_shape_inference_function()) schema->GetTypeAndShapeInferenceFunction()(context);
     schema->CheckInputOutputType(context);
     types = context.allOutputTypes_;
+    if (node.op_type() == "MaxPool" || node.op_type() == "AveragePool")
+      drop_window_in_padding(node, *walk.flat.types.at(node.input(0)), types);
     return true;
   } catch (const std::exception& error) {
     if (supported) walk.errors.add(inference_message(walk, node, where, error.what()));

@@ -2,12 +2,15 @@
 // Expand and Resize from a tensor's shape. They must be known before the model has types, which is before the
 // evaluator of the compiler (execute) can run; ONNX's own data propagation covers about half of them, and
 // vectors only. Everything here is integers of at most kFoldLimit elements, under static shapes that ONNX's
-// type inference has checked. Nothing of a model's arithmetic on data is done here.
+// type inference has checked, and lists of floats as long as Resize's scales, which are only moved. Nothing of a
+// model's arithmetic on data is done here.
 #include <onnx/defs/tensor_proto_util.h>
 
 #include <algorithm>
+#include <bit>
 #include <initializer_list>
 #include <map>
+#include <set>
 
 #include "compiler/import_onnx_steps.h"
 
@@ -19,11 +22,26 @@ using Integers = std::vector<std::int64_t>;
 using onnx::TensorProto;
 using Folded = std::optional<Integers>;
 
+constexpr std::int64_t kMostScales = 8;  // Resize has one for each dimension
+
 bool is_integer(int elem_type) {
   return elem_type == TensorProto::INT64 || elem_type == TensorProto::INT32 || elem_type == TensorProto::BOOL;
 }
 
 bool is_real(int elem_type) { return elem_type == TensorProto::FLOAT || elem_type == TensorProto::DOUBLE; }
+
+/// Operators that move elements and do not look at them.
+bool moves(const std::string& op) {
+  static const std::set<std::string> movers = {"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Concat", "Gather", "Slice", "Transpose"};
+  return movers.count(op) != 0;
+}
+
+/// The bits of each float, to be moved like integers.
+Integers bits_of(const TensorProto& tensor) {
+  Integers out;
+  for (const float number : onnx::ParseData<float>(&tensor)) out.push_back(std::bit_cast<std::int32_t>(number));
+  return out;
+}
 
 /// Floats cast to integers, as older exporters do with shapes; none if one is out of range.
 Integers truncated(const TensorProto& tensor) {
@@ -232,6 +250,8 @@ TensorProto make_tensor(int elem_type, const Integers& shape, const Integers& el
   for (const auto number : elements) {
     if (elem_type == TensorProto::INT64)
       tensor.add_int64_data(number);
+    else if (elem_type == TensorProto::FLOAT)
+      tensor.add_float_data(std::bit_cast<float>(static_cast<std::int32_t>(number)));
     else
       tensor.add_int32_data(elem_type == TensorProto::BOOL ? static_cast<int>(number != 0)
                                                            : static_cast<std::int32_t>(number));
@@ -245,7 +265,8 @@ std::optional<TensorProto> fold_shape_arithmetic(const onnx::NodeProto& node, co
   if (!node.domain().empty() || count < 0) return std::nullopt;
   if (const auto tensor = fold_constant_of_shape(node, output, count)) return tensor;
   const int elem_type = output.tensor_type().elem_type();
-  if (count > kFoldLimit || !is_integer(elem_type)) return std::nullopt;
+  const bool is_list = elem_type == TensorProto::FLOAT && count <= kMostScales && moves(node.op_type());
+  if (count > kFoldLimit || !(is_integer(elem_type) || is_list)) return std::nullopt;
   Integers shape;
   for (const auto& dim : output.tensor_type().shape().dim()) shape.push_back(dim.dim_value());
   if (const auto extents = fold_shape(node, known)) return make_tensor(elem_type, shape, *extents);
@@ -255,11 +276,14 @@ std::optional<TensorProto> fold_shape_arithmetic(const onnx::NodeProto& node, co
     const auto constant = known.constants.find(name);
     if (constant == known.constants.end()) return std::nullopt;
     const bool is_cast = node.op_type() == "Cast" && is_real(constant->second->data_type());
-    if (!is_cast && !is_integer(constant->second->data_type())) return std::nullopt;
+    const bool is_moved = is_list && constant->second->data_type() == TensorProto::FLOAT;
+    if (!is_cast && !is_moved && !is_integer(constant->second->data_type())) return std::nullopt;
     const std::int64_t elements = element_count(*known.types.at(name));
     if (elements < 0 || elements > kFoldLimit) return std::nullopt;
     operands.push_back({{constant->second->dims().begin(), constant->second->dims().end()},
-                        is_cast ? truncated(*constant->second) : integers_of(*constant->second)});
+                        is_cast    ? truncated(*constant->second)
+                        : is_moved ? bits_of(*constant->second)
+                                   : integers_of(*constant->second)});
     if (static_cast<std::int64_t>(operands.back().elements.size()) != elements) return std::nullopt;
   }
   const Folded elements = fold_elements(node, operands, shape, count);

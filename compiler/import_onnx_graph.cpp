@@ -257,7 +257,8 @@ Node make_node(Builder& builder, const FlatNode& flat) {
   return node;
 }
 
-/// Our own rule must see what ONNX's saw: faults that ONNX lets pass are the user's, another type is ours.
+/// Our own rule must see what ONNX's saw. Faults that ONNX lets pass are the model's, and so is a node for which there are two answers: its
+/// attributes and inputs contradict one another.
 void check_types(Builder& builder, const Node& node) {
   std::vector<TensorType> types;
   try {
@@ -269,11 +270,15 @@ void check_types(Builder& builder, const Node& node) {
   for (std::size_t i = 0; i < node.outputs.size(); ++i) {
     if (node.outputs[i] == no_value) continue;
     TensorType& expected = builder.graph.value(node.outputs[i]).type;
-    require(
-        i < types.size() && types[i].dtype == expected.dtype && types[i].shape == expected.shape,
-        node_message(node.location, fmt::format("output {} is {} by ONNX's rule and {} by ours", i,
-                                                tinytc::describe(expected),
-                                                i < types.size() ? tinytc::describe(types[i]) : "missing")));
+    require(i < types.size(), node_message(node.location, fmt::format("output {} has no type", i)));
+    if (types[i].dtype != expected.dtype || types[i].shape != expected.shape) {
+      builder.errors.add(node_message(
+          node.location,
+          fmt::format("output {} is {} by ONNX's shape inference and {} by tinytc's: the node's attributes and inputs do not fit together", i,
+                      tinytc::describe(expected), tinytc::describe(types[i])),
+          {}, "check the node with onnx.checker.check_model(model, full_check=True); if it is right, this is a fault of tinytc"));
+      return;
+    }
     expected.quantization = types[i].quantization;  // ONNX's types know nothing of it
   }
 }

@@ -129,7 +129,7 @@ std::optional<std::vector<std::int64_t>> fold_move(const onnx::NodeProto& node,
 
 /// Elements of an integer or boolean tensor.
 std::vector<std::int64_t> integers_of(const onnx::TensorProto& tensor);
-/// An integer or boolean tensor; `elem_type` is a TensorProto::DataType.
+/// An integer or boolean tensor, or one of floats given by their bits; `elem_type` is a TensorProto::DataType.
 onnx::TensorProto make_tensor(int elem_type, const std::vector<std::int64_t>& shape,
                               const std::vector<std::int64_t>& elements);
 /// Number of elements, or -1 if the type is no tensor or its shape is not static or it overflows.

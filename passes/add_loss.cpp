@@ -76,7 +76,9 @@ void add_loss(Graph& graph, const std::string& name) {
   const LossKind& kind = find_kind(name);
   if (graph.loss != no_value) throw UserError("--loss: the graph ends in a loss of its own\n  hint: leave --loss away");
   if (graph.outputs.size() != 1)
-    throw UserError(fmt::format("--loss: the graph has {} outputs, one is needed", graph.outputs.size()));
+    throw UserError(fmt::format(
+        "--loss: the graph has {} outputs, one is needed\n  hint: export the output that learns alone, or a graph that ends in the sum of its losses",
+        graph.outputs.size()));
   ValueId prediction = graph.outputs[0];
   Location location{"loss", kind.op, -1};
   std::string op_name = kind.op;

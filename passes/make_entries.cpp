@@ -35,6 +35,11 @@ Graph loss_graph(Graph graph) {
 /// Puts nodes into their training form; new nodes that check what will be stored stand behind the loss. Returns nodes that change states:
 /// they belong behind everything else, so that they run once the loss is known to be finite and every reader has read.
 std::vector<Node> enter_training(Graph& graph, const TrainingOptions& training) {
+  const auto keeps_statistics = [](const Node& node) { return node.op->enter_training != nullptr && !node.op->statistic_inputs.empty(); };
+  if (training.batch_norm_trains && std::none_of(graph.nodes.begin(), graph.nodes.end(), keeps_statistics))
+    throw UserError(
+        "--batch-norm train: nothing before the loss has running statistics\n  hint: exporters fold batch normalization into convolutions; "
+        "torch.onnx.export keeps it with optimize=False, the older one with training=torch.onnx.TrainingMode.PRESERVE");
   std::vector<Node> nodes = std::move(graph.nodes);
   graph.nodes.clear();
   for (Node& node : nodes)

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <set>
 
 #include "compiler/names.h"
@@ -18,9 +19,31 @@ using ValueSet = std::set<ValueId>;
 
 bool contains(const std::vector<int>& list, int i) { return std::find(list.begin(), list.end(), i) != list.end(); }
 
+/// Names that PyTorch's exporters give to what they computed themselves: a transposed weight, but a mask or a scale as well. (What they make
+/// for a PRelu is its slope.)
+bool is_exporters_name(const std::string& name) {
+  if (name.starts_with("onnx::")) return !name.starts_with("onnx::PRelu_");
+  const std::string number = name.starts_with("val_") ? name.substr(4) : name;
+  return !number.empty() && std::all_of(number.begin(), number.end(), [](unsigned char c) { return std::isdigit(c) != 0; });
+}
+
+/// Whether the tensor is what a framework calls a parameter, not a constant of the computation. ONNX does not say it. Numbers of 1e8 are there
+/// to mask something. Of the tensors that an exporter named, products read weights; others are parameters if they have one number for
+/// each channel, not if they are one number (a scale), a matrix (a mask), or the ones and zeros inside a group normalization.
+bool is_parameter(const Graph& graph, const Node& node, ValueId id) {
+  const Value& value = graph.value(id);
+  const Shape& shape = value.type.shape;
+  const std::vector<double> numbers = numbers_of(value);
+  const auto is_all = [&](double number) { return std::all_of(numbers.begin(), numbers.end(), [&](double x) { return x == number; }); };
+  if (shape.empty() || std::any_of(numbers.begin(), numbers.end(), [](double x) { return !(std::abs(x) < 1e8); })) return false;
+  if (!is_exporters_name(value.name) || node.op->fan_in) return true;
+  if (node.op->unit_input >= 0 && (is_all(0) || is_all(1))) return false;
+  return std::count_if(shape.begin(), shape.end(), [](std::int64_t extent) { return extent > 1; }) == 1;
+}
+
 struct Candidates {
   ValueSet tensors;                   // parameters that a keyword may select
-  ValueSet scalars;                   // only a glob selects these
+  ValueSet others;                    // only a glob selects these
   ValueSet biases;
   std::vector<ValueSet> by_node;      // tensors of each node that owns any, in graph order
 };
@@ -33,8 +56,8 @@ Candidates find_candidates(const Graph& graph) {
       const ValueId id = node.inputs[i];
       if (id == no_value || graph.value(id).role != Role::parameter) continue;
       if (contains(node.op->statistic_inputs, static_cast<int>(i))) continue;
-      if (graph.shape(id).empty()) {
-        found.scalars.insert(id);
+      if (!is_parameter(graph, node, id)) {
+        found.others.insert(id);
         continue;
       }
       own.insert(id);
@@ -43,6 +66,7 @@ Candidates find_candidates(const Graph& graph) {
     found.tensors.insert(own.begin(), own.end());
     if (!own.empty()) found.by_node.push_back(std::move(own));
   }
+  for (ValueId id : found.tensors) found.others.erase(id);
   return found;
 }
 
@@ -63,7 +87,7 @@ ValueSet select_term(const Graph& graph, const Candidates& candidates, const std
   if (term == "bias") return candidates.biases;
   if (term.starts_with("last:")) return last_nodes(candidates, term.substr(5));
   ValueSet selected;
-  for (const ValueSet* set : {&candidates.tensors, &candidates.scalars})
+  for (const ValueSet* set : {&candidates.tensors, &candidates.others})
     for (ValueId id : *set)
       if (matches_glob(term, graph.value(id).name)) selected.insert(id);
   return selected;

@@ -72,6 +72,24 @@ TEST_CASE("matrices of integers are folded, too: the legacy exporter's pads") {
           4) == Integers{3, 1, 4, 2});
 }
 
+TEST_CASE("lists of floats are moved, too: Resize's scales") {
+  const Graph graph = import_graph(
+      "g (float[1,2,3,4] x) => (float[1,2,6,?] y) { a = Constant<value_floats = [1.0, 1.0]>() b = Constant<value_floats = [9.0, 2.0, 3.0]>() "
+      "i = Constant<value_ints = [1, 2]>() c = Gather(b, i) s = Concat<axis = 0>(a, c) e = Constant<value_floats = [0.0]>() "
+      "n = Constant<value_ints = [0]>() r = Slice(e, n, n) y = Resize(x, r, s) }");
+  REQUIRE(operators_of(graph) == Names{"Resize"});
+  REQUIRE(graph.value(graph.outputs[0]).type.shape == Shape{1, 2, 6, 12});
+}
+
+TEST_CASE("a window of a pool that would start in the padding does not count") {
+  // 5 + 1 elements by 3: the third window would start behind them. Without ceil_mode there are 2, too.
+  for (const char* op : {"MaxPool", "AveragePool"}) {
+    const Graph graph = import_graph(std::string("g (float[1,1,5,5] x) => (float[1,1,?,?] y) { y = ") + op +
+                                     "<kernel_shape = [2, 3], strides = [3, 3], pads = [1, 0, 1, 0], ceil_mode = 1>(x) }");
+    REQUIRE(graph.value(graph.outputs[0]).type.shape == Shape{1, 1, 2, 2});
+  }
+}
+
 TEST_CASE("division by zero in shape arithmetic is no crash") {
   REQUIRE_THROWS_AS(
       import_graph("g (float[2] x) => (float[?] y) { d = Shape(x) z = Constant<value_int = 0>() "

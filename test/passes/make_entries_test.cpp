@@ -112,6 +112,12 @@ TEST_CASE("a seed moves on behind everything that reads it") {
   CHECK(std::count(step.begin(), step.end(), "DropoutTraining") == 2);  // forward and backward
 }
 
+TEST_CASE("statistics of each call are refused where nothing has statistics") {
+  TrainingOptions training;
+  training.batch_norm_trains = true;
+  CHECK_THROWS_WITH(make_entries(regression().graph, &training), Catch::Contains("--batch-norm train: nothing before the loss has running statistics"));
+}
+
 TEST_CASE("an input or output without elements is refused") {
   GraphBuilder b;
   b.output(b.node("Neg", {b.input("nothing", {2, 0})}));
