@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "codegen/slice.h"
+#include "compiler/library_names.h"
 
 namespace tinytc {
 
@@ -25,7 +26,7 @@ class PortNames {
     const std::string key = fmt::format("{} {} {}", kind, ++seen_[kind + value], value);
     const auto [it, is_new] = name_of_.emplace(key, "");
     if (!is_new) return it->second;
-    const bool stands = is_identifier(value) && !value.starts_with("call_") && !value.starts_with("w_") &&
+    const bool stands = is_identifier(value) && !value.starts_with("call_") && !value.starts_with("w_") && !is_library_macro(value) &&
                         std::find(std::begin(taken), std::end(taken), value) == std::end(taken);
     const std::string base = stands ? value : "x_" + value;
     return it->second = identifiers_.make(base.substr(0, 1), base.substr(1));

@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "codegen/source_text.h"
+#include "compiler/library_names.h"
 #include "compiler/list_ops.h"
 #include "compiler/names.h"
 #include "passes/add_loss.h"
@@ -117,7 +118,7 @@ std::string name_from(const std::string& model) {
     name += std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : (name.empty() || name.back() == '_' ? '\0' : '_');
   std::erase(name, '\0');
   while (!name.empty() && name.back() == '_') name.pop_back();
-  if (!is_identifier(name)) name = "model_" + name;
+  if (!is_identifier(name) || !library_clash(name).empty()) name = "model_" + name;
   return is_identifier(name) ? name : "model";
 }
 
@@ -173,6 +174,8 @@ Options checked(const Raw& raw, Options options) {
   if (!raw.target_file.empty() && !raw.target_file.ends_with(".yaml")) usage("--target-file: the file's name must end in .yaml");
   options.name = raw.name.empty() ? name_from(raw.model) : raw.name;
   if (!is_identifier(options.name)) usage(fmt::format("--name {}: must be a C++ identifier, no keyword, without '__'", printable(options.name)));
+  if (const std::string clash = library_clash(options.name); !clash.empty())
+    usage(fmt::format("--name {}: {}; another name is needed for the emitted namespace and files", printable(options.name), clash));
   options.import.batch = raw.batch;
   parse_dims(raw.dims, options.import);
   if (!raw.train.empty() && raw.train != "none") options.train = raw.train;

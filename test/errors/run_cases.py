@@ -9,6 +9,7 @@ import os
 import pathlib
 import random
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -149,6 +150,28 @@ class Case(unittest.TestCase):
                     compiled = subprocess.run(["g++", "-std=gnu++14", "-Wall", "-Wextra", "-Werror", "-trigraphs", "-fsyntax-only", source],
                                               capture_output=True, text=True)
                     self.assertEqual(compiled.returncode, 0, compiled.stderr[:2000])
+
+    def test_model_files_named_like_the_c_library(self):
+        """They get a name of their own; beside every standard header their files compile, also where -I finds them first."""
+        names = ("time", "string", "log", "stdint", "size_t", "errno", "class")
+        for name in names:
+            shutil.copy(DATA / "mlp_legacy.onnx", self.folder / f"{name}.onnx")
+            self.assertEqual(self.run_tinytc(self.folder / f"{name}.onnx", "--train", "all", "--loss", "mse").returncode, 0, name)
+        self.assertEqual(sorted(path.stem for path in self.out.glob("*.h")), sorted(f"model_{name}" for name in names))
+        model = onnx.parser.parse_model('<ir_version: 8, opset_import: ["" : 21]> g (float[1,4] errno, float[1,4] I) => (float[1,4] EOF) { EOF = Add(errno, I) }')
+        (self.folder / "macros.onnx").write_bytes(model.SerializeToString())
+        self.assertEqual(self.run_tinytc(self.folder / "macros.onnx").returncode, 0)
+        headers = "cassert cctype cerrno cfenv cfloat cinttypes climits clocale cmath complex csetjmp csignal cstdarg cstdio cstdlib cstring ctime cwchar"
+        text = "".join(f"#include <{header}>\n" for header in headers.split()) + "using namespace std;\n"
+        main = self.folder / "main.cpp"
+        main.write_text(text + "".join(f'#include "model_{name}.h"\n' for name in names) + '#include "macros.h"\n')
+        for source in (main, *self.out.glob("*.cpp")):
+            compiled = subprocess.run(["g++", "-std=gnu++17", "-Wall", "-Wextra", "-Werror", "-I", self.out, "-fsyntax-only", source],
+                                      capture_output=True, text=True)
+            self.assertEqual(compiled.returncode, 0, compiled.stderr[:2000])
+        result = self.run_tinytc(DATA / "mlp_legacy.onnx", "--name", "time", out=self.folder / "other")
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("--name time: time.h would hide <time.h>", result.stderr)
 
 
 if __name__ == "__main__":

@@ -46,6 +46,19 @@ TEST_CASE("options that need or exclude one another are wrong usage") {
   }
 }
 
+TEST_CASE("names that would hide or meet the C library's are made others, or refused") {
+  const auto name_of = [](const char* model) {
+    const char* words[] = {"tinytc", model};
+    return parse_command(2, words).options.name;
+  };
+  CHECK(name_of("dir/time.onnx") == "model_time");
+  CHECK(name_of("class.onnx") == "model_class");
+  CHECK(name_of("9lives.onnx") == "model_9lives");
+  CHECK(name_of("foo.bar.onnx") == "foo_bar");
+  CHECK(name_of("timer.onnx") == "timer");
+  for (const char* name : {"int32_t", "sin", "EOF", "time", "errno"}) CHECK_THROWS_WITH(parse({"--name", name}), Catch::Contains("another name"));
+}
+
 TEST_CASE("sizes and dimensions are read to their end") {
   for (const char* size : {"96X", "-1K", "K", "1.5.2K", "99999999999999999999"}) CHECK_THROWS_AS(parse({"--ram", size}), UsageError);
   CHECK(parse({"--ram", "96K"}).options.ram == 96 * 1024);
