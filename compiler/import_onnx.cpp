@@ -16,7 +16,8 @@ Graph import_onnx(const std::filesystem::path& path, const ImportOptions& option
     importer::expand_quantized(model, positions);
     importer::bind_dimensions(*model.mutable_graph(), options);
     importer::check(model, positions);
-    const importer::FlatModel flat = importer::flatten(model, positions);
+    importer::FlatModel flat = importer::flatten(model, positions);
+    importer::compute_known(flat, options.evaluate);
     Graph graph = importer::build_graph(flat, name);
     importer::recognise_loss(graph);
     return graph;

@@ -8,16 +8,22 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "compiler/graph.h"
 
 namespace tinytc {
 
 struct ImportOptions {
+  /// Runs a graph without inputs once: the elements of its outputs.
+  using Evaluate = std::function<std::vector<std::vector<std::byte>>(const Graph&)>;
+
   std::int64_t batch = 0;                         // --batch N; 0: not given, a symbolic batch becomes 1
   std::map<std::string, std::int64_t> dims = {};  // --dim NAME=N; an unnamed extent is called INPUT[AXIS]
+  Evaluate evaluate = {};  // for operands that must be known and are computed from constants; without it they are refused
 };
 
 /// Reads and normalises the model at `path`. Its external data is looked for in the file's folder.

@@ -9,6 +9,7 @@
 //   check             ONNX's own checker                                        import_onnx_read.cpp
 //   flatten           node by node: one opset version, types, folded shapes     import_onnx_flatten.cpp
 //                     (convert, decompose, fold, fold_move, clean)
+//   compute_known     operands that must be known, computed from constants     import_onnx_known.cpp
 //   build_graph       -> Graph                                                  import_onnx_graph.cpp
 //   recognise_loss    which output is the loss, which input the label           import_onnx_loss.cpp
 #pragma once
@@ -89,6 +90,10 @@ FlatModel flatten(onnx::ModelProto& model, const std::vector<int>& positions);
 void rename_outputs(FlatModel& flat);
 /// Nodes that served the folded arithmetic only.
 void remove_dead(FlatModel& flat);
+
+/// Computes operands that must be known and that depend on constants only; those constants are initializers no longer, so that nobody
+/// trains them. Without `evaluate` nothing happens.
+void compute_known(FlatModel& flat, const ImportOptions::Evaluate& evaluate);
 
 /// What a single node was rewritten to: new nodes in topological order and new known tensors. Names that the
 /// node did not have carry the name of its first output as prefix.

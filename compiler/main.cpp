@@ -114,7 +114,9 @@ struct Imported {
 Imported import_model(const Options& options, Tracer& tracer) {
   Imported result;
   Graph& model = result.model;
-  model = import_onnx(options.model, options.import);
+  ImportOptions import = options.import;
+  import.evaluate = [](const Graph& graph) { return execute(graph, {}); };
+  model = import_onnx(options.model, import);
   tracer.stage("import", model);
   select_trained(model, options.train.value_or("none"));
   if (options.train && options.batch_norm == BatchNormMode::train) keep_statistics(model);

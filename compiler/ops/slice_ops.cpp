@@ -275,13 +275,13 @@ void lower_pad_grad(LowerContext& context) {
                {shape_argument("PadShape", shape), context.in(0), context.out()});
 }
 
-/// The constant that is put around the stored tensor: exact, or none.
+/// The constant that is put around the stored tensor: one that stands for the very number, or none.
 bool store_constant(Node& node, const TensorType& stored) {
   if (mode_of(node.attributes) != 0) return true;
-  const float scale = stored.quantization->scales[0];
-  const double steps = pad_value(node.attributes) / double{scale};
-  const double number = steps + stored.quantization->zero_points[0];
-  if (number != std::floor(number) || number < -128 || number > 127) return false;
+  const float scale = stored.quantization->scales[0], value = static_cast<float>(pad_value(node.attributes));
+  const float steps = std::nearbyint(value / scale);
+  const double number = double{steps} + stored.quantization->zero_points[0];
+  if (!(steps * scale == value) || number < -128 || number > 127) return false;
   node.attributes.set("constant_value", number);
   return true;
 }

@@ -1,0 +1,117 @@
+"""Forms of quantized models that exporters write: operands computed from constants, types of inputs and outputs, what is said of them.
+
+    python test/quantized/import_test.py [Known]
+
+Exit code 77: onnx or onnxruntime are missing.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+try:
+    import numpy as np
+    import onnx
+    import onnxruntime
+    from onnx import TensorProto, helper, numpy_helper
+
+    from quantized_support import TARGET, emit, emitted_support, host_function, kernels
+except ImportError as error:
+    print(f"skipped: {error}")
+    sys.exit(77)
+
+
+class Model:
+    """A graph of `x` [1, 2, 4, 4] and `y`; what a test adds to it."""
+
+    def __init__(self, shape=(1, 2, 4, 4), stored=TensorProto.FLOAT):
+        self.nodes, self.constants, self.shape, self.stored = [], [], shape, stored
+
+    def constant(self, array) -> str:
+        self.constants.append(numpy_helper.from_array(np.asarray(array), f"c{len(self.constants)}"))
+        return self.constants[-1].name
+
+    def add(self, op: str, *inputs: str, output: str = "", **attributes) -> str:
+        output = output or f"v{len(self.nodes)}"
+        self.nodes.append(helper.make_node(op, inputs, [output], name=f"n{len(self.nodes)}", **attributes))
+        return output
+
+    def through(self, x: str, scale: float, zero_point, output: str = "") -> str:
+        """x as a stored number and back."""
+        operands = [self.constant(np.float32(scale)), self.constant(zero_point)]
+        return self.add("DequantizeLinear", self.add("QuantizeLinear", x, *operands), *operands, output=output)
+
+    def real(self, number, scale: float) -> str:
+        """A constant as quantizers write it."""
+        return self.add("DequantizeLinear", self.constant(np.int8(number)), self.constant(np.float32(scale)), self.constant(np.int8(0)))
+
+    def write(self, folder: pathlib.Path, output=TensorProto.FLOAT) -> pathlib.Path:
+        graph = helper.make_graph(self.nodes, "g", [helper.make_tensor_value_info("x", self.stored, self.shape)],
+                                  [helper.make_tensor_value_info("y", output, None)], self.constants)
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+        path = folder / f"model{len(list(folder.iterdir()))}.onnx"  # another for each: what is emitted from a file is kept
+        onnx.save(onnx.shape_inference.infer_shapes(model), path)
+        return path
+
+
+class InFolder(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="tinytc-import-")
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def reference(self, path: pathlib.Path, x: np.ndarray) -> np.ndarray:
+        options = onnxruntime.SessionOptions()
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"]).run(None, {"x": x})[0]
+
+    def compare(self, model: Model, step: float) -> list[str]:
+        """At most one step off onnxruntime, and that seldom; the kernels."""
+        path = model.write(self.folder)
+        folder = emit(path)
+        predict = host_function(folder)
+        random, distances = np.random.default_rng(3), []
+        for _ in range(50):
+            x = random.standard_normal(model.shape).astype(np.float32)
+            wanted = self.reference(path, x)
+            distances.append(np.abs(predict(x, wanted) - wanted) / step)
+        self.assertLess(np.max(distances), 1.001)  # the real numbers that carry the steps are rounded to single precision
+        self.assertLess(np.mean(np.array(distances) > 0.5), 0.01)
+        return kernels(folder)
+
+
+class Known(InFolder):
+    """Operands that must be known while compiling, computed from constants."""
+
+    def test_padding_and_bounds(self):
+        """A quantizer puts DequantizeLinear before Pad's number and Clip's bounds, too."""
+        pads = np.array([0, 0, 1, 1, 0, 0, 1, 1], np.int64)
+        for number in (0, 12):  # 12 * 0.05: a number that the tensor can store as well
+            with self.subTest(number):
+                m = Model()
+                x = m.through("x", 0.05, np.int8(-3))
+                padded = m.add("Pad", x, m.constant(pads), m.real(number, 0.05))
+                m.through(m.add("Clip", padded, m.real(-10, 0.1), m.real(15, 0.1)), 0.02, np.int8(10), output="y")
+                called = self.compare(m, 0.02)
+                self.assertIn("q_table", called)
+                self.assertFalse({"unary", "binary"} & set(called), called)
+
+    def test_scales_computed_from_a_weight(self):
+        """PyTorch's older exporter of fake quantization writes a weight's scales as the weight's largest number by channel over 127."""
+        m = Model()
+        w = m.constant(np.random.default_rng(1).standard_normal((3, 2, 3, 3)).astype(np.float32))
+        scale = m.add("Div", m.add("ReduceMax", m.add("Abs", w), axes=[1, 2, 3], keepdims=0), m.constant(np.float32(127)))
+        operands = [scale, m.constant(np.zeros(3, np.int8))]
+        weight = m.add("DequantizeLinear", m.add("QuantizeLinear", w, *operands, axis=0), *operands, axis=0)
+        m.through(m.add("Conv", m.through("x", 0.03, np.int8(2)), weight, pads=[1, 1, 1, 1]), 0.08, np.int8(0), output="y")
+        called = self.compare(m, 0.08)
+        self.assertEqual(1, sum(name.startswith(("q_conv2d", "q_grouped")) for name in called), called)
+        self.assertFalse({"conv2d", "unary", "reduce"} & set(called), called)
+
+
+if __name__ == "__main__":
+    emitted_support.main()
