@@ -21,6 +21,8 @@ Graph import_onnx(const std::filesystem::path& path, const ImportOptions& option
     Graph graph = importer::build_graph(flat, name);
     importer::recognise_loss(graph);
     return graph;
+  } catch (const UsageError& error) {
+    throw UsageError(fmt::format("{}: {}", printable(name), error.what()));
   } catch (const UserError& error) {
     throw UserError(fmt::format("{}: {}", printable(name), error.what()));
   }

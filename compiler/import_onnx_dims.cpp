@@ -103,6 +103,8 @@ void bind_dimensions(onnx::GraphProto& graph, const ImportOptions& options) {
   for (const auto& entry : open) {
     const auto given = options.dims.find(entry.name);
     if (given != options.dims.end()) {
+      if (options.batch != 0 && batch.count(entry.name) != 0 && given->second != options.batch)
+        throw UsageError(fmt::format("--batch {} and --dim {}={} are for the same dimension; leave one out", options.batch, printable(entry.name), given->second));
       entry.dimension->set_dim_value(given->second);
     } else if (batch.count(entry.name) != 0) {
       entry.dimension->set_dim_value(options.batch == 0 ? 1 : options.batch);

@@ -6,6 +6,7 @@
 
 #include <charconv>
 #include <limits>
+#include <set>
 
 #include "codegen/source_text.h"
 #include "compiler/library_names.h"
@@ -44,16 +45,30 @@ struct Raw {
   std::int64_t batch = 0;
   std::optional<double> weight_decay;
   bool show_version = false, list_targets = false, list_ops = false;
+  std::set<std::string> given;  // the options that stand on the command line, each by its long name
+
+  bool has(const char* option) const { return given.contains(option); }
 };
 
-/// A number of [low, high); neither NaN nor infinity is one.
+/// A number of [low, high), also as the float that firmware gets; neither NaN nor infinity is one.
 CLI::Validator number_in(double low, double high, const char* described) {
   const auto problem = [=](std::string& text) {
     double number = 0;
-    const bool good = CLI::detail::lexical_cast(text, number) && number >= low && number < high;
-    return good ? std::string() : fmt::format("{} must be a number {}", printable(text), described);
+    const bool good = CLI::detail::lexical_cast(text, number) && number >= low && static_cast<double>(static_cast<float>(number)) < high;
+    return good ? std::string() : fmt::format("{} must be a number {} as float32", printable(text), described);
   };
   return {problem, described};
+}
+
+/// A whole number, at least `low`, in decimal.
+CLI::Validator whole_number_from(std::int64_t low) {
+  const auto problem = [=](std::string& text) {
+    std::int64_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    const bool good = error == std::errc() && end == text.data() + text.size() && number >= low;
+    return good ? std::string() : fmt::format("{} must be a whole number from {} to {}", printable(text), low, std::numeric_limits<std::int64_t>::max());
+  };
+  return {problem, fmt::format("whole, at least {}", low)};
 }
 
 void define_options(CLI::App& app, Raw& raw, Options& options) {
@@ -64,7 +79,7 @@ void define_options(CLI::App& app, Raw& raw, Options& options) {
   app.add_option("--target", raw.target, "Microcontroller to compile for (--list-targets)")->capture_default_str();
   app.add_option("--target-file", raw.target_file, "A target of one's own, a .yaml file");
   app.add_option("--name", raw.name, "Namespace and file name of the emitted code (default: from the model's file name)");
-  app.add_option("--batch", raw.batch, "Bind a symbolic batch to N (default 1)")->check(CLI::PositiveNumber);
+  app.add_option("--batch", raw.batch, "Bind a symbolic batch to N (default 1)")->check(whole_number_from(1));
   app.add_option("--dim", raw.dims, "Bind another symbolic dimension: NAME=N")->allow_extra_args(false);
   app.add_option("--train", raw.train, "Tensors to train on the device: all, none, last:N, bias, GLOB, or a comma-separated union");
   app.add_option("--loss", raw.loss, "cross-entropy, mse, binary-cross-entropy, l1 or huber, when the graph has no loss");
@@ -92,7 +107,7 @@ void define_options(CLI::App& app, Raw& raw, Options& options) {
   app.add_option("--flash", raw.flash, "Flash for the model, e.g. 512K (default: all of the target's)");
   app.add_option("--prefer", raw.prefer, "speed, balanced or size")->check(CLI::IsMember({"speed", "balanced", "size"}))->capture_default_str();
   app.add_option("--planner-effort", options.planner_effort, "Search nodes for ordering and memory planning")
-      ->check(CLI::NonNegativeNumber)->capture_default_str();
+      ->check(whole_number_from(0))->capture_default_str();
   app.add_flag("--self-test", options.self_test, "Emit inputs, the host's outputs, and bool self_test()");
   app.add_flag("--yield", options.calls_yield, "Call NAME_yield(), a function of the firmware, between kernels");
   app.add_option("--dump", raw.dump, "Print the graph or program after a stage (a wrong name lists them)")
@@ -138,7 +153,7 @@ void parse_dims(const std::vector<std::string>& dims, ImportOptions& import) {
     const char *first = dim.data() + (at == std::string::npos ? dim.size() : at + 1), *last = dim.data() + dim.size();
     const auto [end, error] = std::from_chars(first, last, extent);
     if (at == std::string::npos || at == 0 || error != std::errc() || end != last || extent < 1) usage(fmt::format("--dim {}: must be NAME=N with a positive N", printable(dim)));
-    import.dims[dim.substr(0, at)] = extent;
+    if (!import.dims.emplace(dim.substr(0, at), extent).second) usage(fmt::format("--dim {}: stands twice", printable(dim.substr(0, at))));
   }
 }
 
@@ -149,10 +164,8 @@ void check_quantization(const Raw& raw, Options& options) {
   options.validate = raw.validate;
   if (options.quantize && raw.calibrate.empty()) usage("--quantize needs --calibrate FILE: samples of the inputs, .npz or .npy");
   if (options.quantize && options.train) usage("--quantize with --train: training in int8 is not supported yet");
-  const bool has_detail = options.quantization.equalize || !raw.calibrate.empty() || !raw.validate.empty() || !raw.keep_float.empty() ||
-                          raw.calibration != "minmax" || raw.activations != "int8";
-  if (!options.quantize && has_detail)
-    usage("--calibrate, --validate, --calibration, --activations, --keep-float and --equalize belong to --quantize int8");
+  for (const char* detail : {"--calibrate", "--validate", "--calibration", "--activations", "--keep-float", "--equalize"})
+    if (!options.quantize && raw.has(detail)) usage(fmt::format("{} belongs to --quantize int8", detail));
   for (Calibration method : {Calibration::minmax, Calibration::percentile, Calibration::mse, Calibration::entropy})
     if (name_of(method) == raw.calibration) options.quantization.calibration = method;
   for (const std::string& list : raw.keep_float)
@@ -165,11 +178,29 @@ void check_quantization(const Raw& raw, Options& options) {
   options.interface_types = {type(raw.input_type), type(raw.output_type)};
 }
 
+/// What is trained and how. An option that would have no effect is a mistake that would go unnoticed.
+void check_training(const Raw& raw, Options& options) {
+  if (raw.has("--train") && raw.train != "none") options.train = raw.train;
+  for (const std::string& part : split_list(raw.train))
+    if (raw.has("--train") && part.empty()) usage(fmt::format("--train {}: a part of the list is empty", printable(raw.train)));
+  for (const char* option : {"--loss", "--optimizer", "--momentum", "--nesterov", "--beta1", "--beta2", "--epsilon", "--weight-decay", "--accumulate", "--batch-norm"})
+    if (!options.train && raw.has(option)) usage(fmt::format("{} needs --train", option));
+  options.loss = raw.loss;
+  const bool is_sgd = options.optimizer.kind == "sgd";
+  options.optimizer.weight_decay = raw.weight_decay.value_or(options.optimizer.kind == "adamw" ? 0.01 : 0.0);
+  for (const char* option : {"--momentum", "--nesterov"})
+    if (!is_sgd && raw.has(option)) usage(fmt::format("{} belongs to --optimizer sgd", option));
+  for (const char* option : {"--beta1", "--beta2", "--epsilon"})
+    if (is_sgd && raw.has(option)) usage(fmt::format("{} belongs to --optimizer adam and adamw", option));
+  if (options.optimizer.nesterov && options.optimizer.momentum == 0) usage("--nesterov needs --momentum");
+  options.batch_norm = raw.batch_norm == "train" ? BatchNormMode::train : BatchNormMode::frozen;
+}
+
 Options checked(const Raw& raw, Options options) {
   if (raw.model.empty()) usage("no model given");
   options.model = raw.model;
-  if (raw.out.empty()) usage("-o needs a folder; '.' is the current one");
   options.out = raw.out;
+  if (raw.has("--target") && raw.has("--target-file")) usage("--target and --target-file name two targets; leave one out");
   options.target = raw.target_file.empty() ? raw.target : raw.target_file;
   if (!raw.target_file.empty() && !raw.target_file.ends_with(".yaml")) usage("--target-file: the file's name must end in .yaml");
   options.name = raw.name.empty() ? name_from(raw.model) : raw.name;
@@ -178,14 +209,7 @@ Options checked(const Raw& raw, Options options) {
     usage(fmt::format("--name {}: {}; another name is needed for the emitted namespace and files", printable(options.name), clash));
   options.import.batch = raw.batch;
   parse_dims(raw.dims, options.import);
-  if (!raw.train.empty() && raw.train != "none") options.train = raw.train;
-  options.loss = raw.loss;
-  options.optimizer.weight_decay = raw.weight_decay.value_or(options.optimizer.kind == "adamw" ? 0.01 : 0.0);
-  if (options.optimizer.kind != "sgd" && (options.optimizer.momentum != 0 || options.optimizer.nesterov))
-    usage("--momentum and --nesterov belong to --optimizer sgd");
-  if (options.optimizer.nesterov && options.optimizer.momentum == 0) usage("--nesterov needs --momentum");
-  if (!options.train && options.accumulate) usage("--accumulate needs --train");
-  options.batch_norm = raw.batch_norm == "train" ? BatchNormMode::train : BatchNormMode::frozen;
+  check_training(raw, options);
   options.prefer = raw.prefer == "speed" ? Preference::speed : raw.prefer == "size" ? Preference::size : Preference::balanced;
   options.ram = size_option(raw.ram, "--ram");
   options.flash = size_option(raw.flash, "--flash");
@@ -208,6 +232,12 @@ Command parse_command(int argc, const char* const* argv) {
     return {Command::Kind::print, {}, app.help()};
   } catch (const CLI::ParseError& error) {
     usage(error.what());
+  }
+  for (const CLI::Option* option : app.get_options()) {
+    if (option->count() == 0) continue;
+    raw.given.insert(option->get_name());
+    for (const std::string& value : option->results())
+      if (value.empty()) usage(fmt::format("{}: the value is empty", option->get_name()));
   }
   if (raw.show_version) return {Command::Kind::print, {}, fmt::format("tinytc {}\n", version)};
   if (raw.list_targets) return {Command::Kind::print, {}, targets_text()};

@@ -274,7 +274,7 @@ Target load_target(const std::string& name_or_path) {
   }
   std::string names;
   for (const std::string& name : list_targets()) names += (names.empty() ? "" : ", ") + name;
-  throw UserError("unknown target '" + printable(name_or_path) + "'\n  built in: " + names +
+  throw UsageError("unknown target '" + printable(name_or_path) + "'\n  built in: " + names +
                   "\n  hint: --target-file FILE.yaml reads a target of your own");
 }
 

@@ -77,8 +77,8 @@ struct Target {
   std::optional<std::string> machine;
 };
 
-/// A built-in target by its name, or one from a file when the text ends in ".yaml". Throws UserError: unknown
-/// name, unreadable file, or "FILE:LINE: what is wrong" for the first error in the file.
+/// A built-in target by its name, or one from a file when the text ends in ".yaml". Throws UsageError: unknown
+/// name; UserError: unreadable file, or "FILE:LINE: what is wrong" for the first error in the file.
 Target load_target(const std::string& name_or_path);
 
 /// The same from text; `file` is used in messages, and its stem is the target's name.

@@ -48,6 +48,8 @@ TEST_CASE("string literals end where they should") {
 TEST_CASE("numbers read back as the same elements") {
   CHECK(number_literal(0.1F, DType::f32) == "0.1F");
   CHECK(number_literal(-0.0, DType::f32) == "-0.0F");
+  CHECK(number_literal(1e300, DType::f32) == "__builtin_inff()");  // too large for a float
+  CHECK(number_literal(-1e40, DType::f32) == "-__builtin_inff()");
   CHECK(number_literal(1, DType::f64) == "1.0");
   CHECK(std::strtof(number_literal(std::numeric_limits<float>::denorm_min(), DType::f32).c_str(), nullptr) ==
         std::numeric_limits<float>::denorm_min());

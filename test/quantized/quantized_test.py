@@ -275,7 +275,7 @@ class Float(unittest.TestCase):
         self.assertIn("--quantize needs --calibrate", self.refused(2, "--quantize", "int8"))
         self.assertIn("only int8 is supported", self.refused(2, "--quantize", "int4", "--calibrate", "x.npz"))
         self.assertIn("not supported yet", self.refused(2, *self.calibrated("--train", "all", "--loss", "mse")))
-        self.assertIn("belong to --quantize int8", self.refused(2, "--calibrate", "x.npz"))
+        self.assertIn("belongs to --quantize int8", self.refused(2, "--calibrate", "x.npz"))
         self.assertIn("no node has such a name", self.refused(1, *self.calibrated("--keep-float", "nothing")))
         self.assertIn("--input-type int8", self.refused(1, "--input-type", "int8"))
         for array in (np.zeros((4, 5, 100)), np.full((4, 6, 100), np.nan), np.zeros((0, 6, 100))):

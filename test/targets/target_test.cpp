@@ -222,7 +222,7 @@ TEST_CASE("an unknown target names the built-in ones") {
   std::string message;
   try {
     load_target("nrf52841");
-  } catch (const UserError& error) {
+  } catch (const UsageError& error) {
     message = error.what();
   }
   CHECK(message.find("unknown target 'nrf52841'") != std::string::npos);
