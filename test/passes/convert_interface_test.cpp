@@ -40,6 +40,50 @@ TEST_CASE("int8 takes the outermost conversions away") {
   }
 }
 
+TEST_CASE("Conversions may stand beyond what only moves elements") {
+  Converted b;
+  const ValueId x = b.input("x", {1, 4}, DType::i8);
+  const ValueId real = b.node("DequantizeLinear", {b.node("Transpose", {x}, {{"perm", Shape{1, 0}}}), b.scale, b.zero});
+  b.output(b.node("Transpose", {b.node("QuantizeLinear", {b.node("Sin", {real}), b.scale, b.zero})}, {{"perm", Shape{1, 0}}}));
+  for (Node& node : b.graph.nodes) b.graph.value(node.outputs[0]).type = infer_types(b.graph, node)[0];
+  convert_interface(b.graph, {DType::f32, DType::f32});
+  verify(b.graph, "convert_interface");
+  CHECK(ops_of(b.graph) == Names{"QuantizeLinear", "Transpose", "DequantizeLinear", "Sin", "QuantizeLinear", "Transpose", "DequantizeLinear"});
+  CHECK(b.graph.type(b.graph.inputs[0]) == TensorType{DType::f32, {1, 4}});
+  CHECK(b.graph.type(b.graph.outputs[0]) == TensorType{DType::f32, {1, 4}});
+}
+
+TEST_CASE("uint8 becomes int8 by 128 less") {
+  Converted b;
+  const ValueId x = b.input("x", {1, 4}), zero = add_constant(b.graph, "unsigned", DType::u8, {}, {130.0});
+  const ValueId moved = b.node("Transpose", {x}, {{"perm", Shape{1, 0}}});
+  const ValueId real = b.node("DequantizeLinear", {b.node("QuantizeLinear", {moved, b.scale, zero}), b.scale, zero});
+  b.output(b.node("DequantizeLinear", {b.node("QuantizeLinear", {b.node("Sin", {real}), b.scale, zero}), b.scale, zero}));
+  convert_interface(b.graph, {DType::i8, DType::i8});
+  verify(b.graph, "convert_interface");
+  CHECK(ops_of(b.graph) == Names{"FlipSign", "DequantizeLinear", "Transpose", "QuantizeLinear", "DequantizeLinear", "Sin", "QuantizeLinear", "FlipSign"});
+  for (ValueId id : {b.graph.inputs[0], b.graph.outputs[0]}) {
+    CHECK(b.graph.type(id).dtype == DType::i8);
+    CHECK(b.graph.type(id).quantization == Quantization{{0.5F}, {2}, -1});
+  }
+}
+
+TEST_CASE("A refusal says what is in the way") {
+  Converted b;
+  const ValueId x = b.input("x", {1, 4});
+  const ValueId real = b.node("DequantizeLinear", {b.node("QuantizeLinear", {x, b.scale, b.zero}), b.scale, b.zero});
+  b.output(b.node("Add", {x, real}));
+  CHECK_THROWS_WITH(convert_interface(b.graph, {DType::i8, {}}),
+                    Catch::Contains("node 'Add2' (Add, #2) reads it in float32") && Catch::Contains("leave the option out"));
+  CHECK_THROWS_WITH(convert_interface(b.graph, {{}, DType::i8}), Catch::Contains("node 'Add2' (Add, #2) computes it in float32"));
+  SECTION("int16") {
+    Converted wide;
+    const ValueId none = add_constant(wide.graph, "none", DType::i16, {}, {0.0});
+    wide.output(wide.node("DequantizeLinear", {wide.node("QuantizeLinear", {wide.input("x", {4}), wide.scale, none}), wide.scale, none}));
+    CHECK_THROWS_WITH(convert_interface(wide.graph, {DType::i8, {}}), Catch::Contains("stored as i16, not as int8"));
+  }
+}
+
 TEST_CASE("What has no scale is refused, with the name") {
   Converted b;
   const ValueId x = b.input("sound", {1, 4});

@@ -1,6 +1,6 @@
 """Forms of quantized models that exporters write: operands computed from constants, types of inputs and outputs, what is said of them.
 
-    python test/quantized/import_test.py [Known]
+    python test/quantized/import_test.py [Known|Types]
 
 Exit code 77: onnx or onnxruntime are missing.
 """
@@ -111,6 +111,46 @@ class Known(InFolder):
         called = self.compare(m, 0.08)
         self.assertEqual(1, sum(name.startswith(("q_conv2d", "q_grouped")) for name in called), called)
         self.assertFalse({"conv2d", "unary", "reduce"} & set(called), called)
+
+
+class Types(InFolder):
+    """--input-type and --output-type, beyond moves and for uint8: the same bits as with the model's own types."""
+
+    CONVERSION = 0.05
+
+    def model(self, zero_point, is_stored: bool) -> pathlib.Path:
+        """NHWC to NCHW, a convolution and back; `is_stored`: the moves are of stored numbers."""
+        kind = TensorProto.INT8 if zero_point.dtype == np.int8 else TensorProto.UINT8
+        m = Model((1, 4, 4, 2), kind if is_stored else TensorProto.FLOAT)
+        operands = [m.constant(np.float32(self.CONVERSION)), m.constant(zero_point)]
+        x = m.add("Transpose", "x", perm=[0, 3, 1, 2])
+        x = m.add("DequantizeLinear", x if is_stored else m.add("QuantizeLinear", x, *operands), *operands)
+        scale = m.constant(np.float32(0.01))
+        weight = m.constant(np.random.default_rng(1).integers(-127, 128, (4, 2, 3, 3)).astype(np.int8))
+        y = m.add("Conv", x, m.add("DequantizeLinear", weight, scale, m.constant(np.int8(0))), pads=[1, 1, 1, 1])
+        y = m.add("QuantizeLinear", y, *operands)
+        m.add("Transpose", y if is_stored else m.add("DequantizeLinear", y, *operands), perm=[0, 2, 3, 1], output="y")
+        return m.write(self.folder, kind if is_stored else TensorProto.FLOAT)
+
+    def stored(self, real: np.ndarray, zero_point) -> np.ndarray:
+        limits = np.iinfo(zero_point.dtype)
+        return np.clip(np.rint(real / np.float32(self.CONVERSION)) + int(zero_point), limits.min, limits.max).astype(zero_point.dtype)
+
+    def test_same_bits(self):
+        x = np.random.default_rng(2).standard_normal((1, 4, 4, 2)).astype(np.float32)
+        for zero_point, is_stored in ((np.int8(-3), False), (np.int8(-3), True), (np.uint8(125), False), (np.uint8(125), True)):
+            with self.subTest(zero_point.dtype, stored=is_stored):
+                path, signed = self.model(zero_point, is_stored), np.int8(-3)
+                real = emit(path, "--input-type", "float32", "--output-type", "float32")
+                small = emit(path, "--input-type", "int8", "--output-type", "int8")
+                y = host_function(real)(x, np.zeros((1, 4, 4, 4), np.float32))
+                (wanted,) = self.reference(path, self.stored(x, zero_point) if is_stored else x),
+                wanted = (wanted.astype(np.float32) - int(zero_point)) * np.float32(self.CONVERSION) if is_stored else wanted
+                self.assertLess(np.abs(y - wanted).max(), 1.001 * self.CONVERSION)
+                np.testing.assert_array_equal(self.stored(y, signed), host_function(small)(self.stored(x, signed), np.zeros(y.shape, np.int8)))
+                self.assertEqual([name for name in kernels(small) if not name.startswith("q_")], [])
+                for port in ("input", "output"):
+                    self.assertIn(f"{port}_zero_point = -3;", (small / "net.h").read_text())
 
 
 if __name__ == "__main__":
