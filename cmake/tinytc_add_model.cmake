@@ -9,7 +9,7 @@
 #
 #   MODEL             the model; relative paths start at the current source folder
 #   TARGET            microcontroller (tinytc --list-targets), or the path of a .yaml file of one's own
-#   NAME              file name and C++ namespace; default: the model's file name as an identifier
+#   NAME              file name and C++ namespace; default: from the model's file name, as tinytc alone does (--print-name)
 #   TRAIN, LOSS, OPTIMIZER   as tinytc --train, --loss, --optimizer; without TRAIN the model only predicts
 #   QUANTIZE, CALIBRATE, CALIBRATION, KEEP_FLOAT, INPUT_TYPE, OUTPUT_TYPE   as tinytc --quantize and so on; the model is compiled
 #                     again when CALIBRATE's file changes
@@ -33,8 +33,12 @@ function(tinytc_add_model target)
 
   get_filename_component(model "${arg_MODEL}" ABSOLUTE)
   if(NOT arg_NAME)
-    get_filename_component(arg_NAME "${model}" NAME_WE)
-    string(MAKE_C_IDENTIFIER "${arg_NAME}" arg_NAME)
+    get_target_property(program tinytc::tinytc LOCATION)
+    execute_process(COMMAND "${program}" "${model}" --print-name
+      OUTPUT_VARIABLE arg_NAME OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_VARIABLE error RESULT_VARIABLE result)
+    if(NOT result EQUAL 0)
+      message(FATAL_ERROR "tinytc_add_model: ${program} does not name ${arg_MODEL}: ${result}\n${error}")
+    endif()
   endif()
   if(NOT arg_OUTPUT_DIRECTORY)
     set(arg_OUTPUT_DIRECTORY tinytc/${target})

@@ -44,7 +44,7 @@ struct Raw {
   std::vector<std::string> dims, dump, keep_float;
   std::int64_t batch = 0;
   std::optional<double> weight_decay;
-  bool show_version = false, list_targets = false, list_ops = false;
+  bool show_version = false, list_targets = false, list_ops = false, print_name = false;
   std::set<std::string> given;  // the options that stand on the command line, each by its long name
 
   bool has(const char* option) const { return given.contains(option); }
@@ -116,6 +116,7 @@ void define_options(CLI::App& app, Raw& raw, Options& options) {
   app.add_flag("--version", raw.show_version, "Print the version");
   app.add_flag("--list-targets", raw.list_targets, "Print the targets");
   app.add_flag("--list-ops", raw.list_ops, "Print the operators");
+  app.add_flag("--print-name", raw.print_name, "Print the name that the emitted code gets, without reading the model");
   app.footer(examples);
 }
 
@@ -242,7 +243,9 @@ Command parse_command(int argc, const char* const* argv) {
   if (raw.show_version) return {Command::Kind::print, {}, fmt::format("tinytc {}\n", version)};
   if (raw.list_targets) return {Command::Kind::print, {}, targets_text()};
   if (raw.list_ops) return {Command::Kind::print, {}, operators_text()};
-  return {Command::Kind::compile, checked(raw, std::move(options)), {}};
+  options = checked(raw, std::move(options));
+  if (raw.print_name) return {Command::Kind::print, {}, options.name + "\n"};
+  return {Command::Kind::compile, std::move(options), {}};
 }
 
 }  // namespace tinytc

@@ -65,6 +65,22 @@ class Example(unittest.TestCase):
             run("cmake", "--build", self.build)
         self.assertFalse((self.build / "tinytc" / "firmware" / "gesture.cpp").exists())
 
+    def test_names_are_those_of_the_command_line(self):
+        models = ("class.onnx", "main.onnx", "9lives.onnx", "\u00e9.onnx", "foo.bar.onnx", "time.onnx", "plain.onnx")
+        names = ("model_class", "model_main", "model_9lives", "model_", "foo_bar", "model_time", "plain")
+        for model in models:
+            shutil.copy(ROOT / "test" / "import" / "data" / "mlp_legacy.onnx", self.source / model)
+        lines = ["cmake_minimum_required(VERSION 3.20)", "project(names CXX)", "find_package(tinytc 0.1 REQUIRED)", "add_library(names STATIC)"]
+        lines += [f'tinytc_add_model(names MODEL "{model}" TARGET host)' for model in models]
+        (self.source / "CMakeLists.txt").write_text("\n".join(lines))
+        run("cmake", "-S", self.source, "-B", self.build, "-GNinja", f"-DCMAKE_PREFIX_PATH={self.prefix}")
+        run("cmake", "--build", self.build)
+        self.assertEqual(sorted(path.stem for path in (self.build / "tinytc" / "names").glob("*.h")), sorted(names))
+        alone = self.build / "alone"
+        for model in models:
+            run(self.prefix / "bin" / "tinytc", self.source / model, "-q", "-o", alone)
+        self.assertEqual(sorted(path.stem for path in alone.glob("*.h")), sorted(names))
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -56,6 +56,8 @@ TEST_CASE("names that would hide or meet the C library's are made others, or ref
   CHECK(name_of("9lives.onnx") == "model_9lives");
   CHECK(name_of("foo.bar.onnx") == "foo_bar");
   CHECK(name_of("timer.onnx") == "timer");
+  CHECK(parse({"--print-name"}).text == "model\n");
+  CHECK(parse({"--print-name", "--name", "other"}).text == "other\n");
   for (const char* name : {"int32_t", "sin", "EOF", "time", "errno"}) CHECK_THROWS_WITH(parse({"--name", name}), Catch::Contains("another name"));
 }
 
