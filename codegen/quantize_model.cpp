@@ -113,6 +113,25 @@ void correct_biases(Graph& graph, const QuantizationPlan& plan, const Ranges& ra
   }
 }
 
+/// Inputs of which all samples hold one and the same number: nothing can be learned from them.
+std::vector<std::string> find_constant_inputs(const Graph& graph, const Samples& samples) {
+  std::vector<std::string> warnings;
+  std::size_t which = 0;
+  for (ValueId id : graph.inputs) {
+    if (graph.value(id).role != Role::input) continue;
+    const std::vector<float>& elements = samples.inputs.at(which++);
+    if (elements.size() < 2 || std::any_of(elements.begin(), elements.end(), [&](float x) { return x != elements[0]; })) continue;
+    warnings.push_back(fmt::format("{}: all elements of '{}' are {} in all samples; the ranges found with it are likely wrong", printable(samples.file),
+                                   printable(graph.value(id).name), elements[0]));
+  }
+  return warnings;
+}
+
+[[noreturn]] void refuse_all_float(const std::vector<std::string>& keep_float) {
+  throw UserError(keep_float.empty() ? "--quantize int8: no operator of the model has an int8 form\n  hint: leave --quantize out"
+                                     : "--quantize int8: with --keep-float no operator becomes int8\n  hint: keep fewer nodes in float32; --dump import lists them");
+}
+
 }  // namespace
 
 QuantizeFacts quantize_model(Graph& graph, const Samples& samples, const QuantizeOptions& options) {
@@ -124,10 +143,10 @@ QuantizeFacts quantize_model(Graph& graph, const Samples& samples, const Quantiz
   if (options.equalize) equalize_layers(graph, samples);
   const Ranges ranges = observe_ranges(graph, samples, options.calibration);
   const QuantizationPlan plan = plan_quantization(graph, ranges, options.names);
-  QuantizeFacts facts{std::string(name_of(options.calibration)), samples.count, {}, graph};
+  QuantizeFacts facts{std::string(name_of(options.calibration)), samples.count, {}, graph, find_constant_inputs(graph, samples)};
   for (std::size_t n = 0; n < graph.nodes.size(); ++n)
-    if (!plan.is_stored[n]) facts.float_nodes.push_back(graph.nodes[n].location);
-  if (facts.float_nodes.size() == graph.nodes.size()) throw UserError("--quantize: no operator of the model has an int8 form");
+    if (!plan.is_stored[n]) facts.float_nodes.push_back({graph.nodes[n].location, {}});
+  if (facts.float_nodes.size() == graph.nodes.size()) refuse_all_float(options.names.keep_float);
   correct_biases(graph, plan, ranges, samples);
   insert_quantization(graph, plan, ranges);
   return facts;

@@ -134,6 +134,12 @@ Imported import_model(const Options& options, Tracer& tracer) {
   return result;
 }
 
+/// What of a model that came quantized computes in float32.
+QuantizeFacts imported_facts(Graph predict) {
+  fuse_quantized(predict);
+  return {{}, 0, find_float(predict)};
+}
+
 /// The passes on one entry point's graph.
 void optimize(Graph& graph, Entry entry, Tracer& tracer) {
   fuse_quantized(graph);
@@ -165,12 +171,13 @@ EmitOptions emit_options(const Options& options, const Target& target, const Imp
 void compile(const Options& options) {
   const Target target = load_target(options.target);
   Tracer tracer(options.dump);
-  const Imported imported = import_model(options, tracer);
+  Imported imported = import_model(options, tracer);
 
   const TrainingOptions training{options.optimizer, options.accumulate, options.batch_norm == BatchNormMode::train};
   std::map<Entry, Graph> entries = make_entries(imported.model, options.train ? &training : nullptr);
   const CheckpointFacts checkpoint = checkpoint_facts(imported.original, graphs_of(entries), options.optimizer);
   tracer.stage("entries", entries);
+  if (!imported.quantized && is_quantized(entries.at(Entry::predict))) imported.quantized = imported_facts(entries.at(Entry::predict));
   for (auto& [entry, graph] : entries) optimize(graph, entry, tracer);
 
   const std::int64_t ram_limit = limit(options.ram, target.ram), flash_limit = limit(options.flash, target.flash);

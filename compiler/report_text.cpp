@@ -104,14 +104,26 @@ std::string entry_rows(Entry name, const EntryReport& entry) {
 Json quantized_json(const std::optional<QuantizeFacts>& facts) {
   if (!facts) return nullptr;
   Json nodes = Json::array();
-  for (const Location& location : facts->float_nodes) nodes.push_back(location_json(location));
-  return {{"calibration", facts->calibration}, {"samples", facts->samples}, {"float_nodes", nodes}};
+  for (const FloatNode& node : facts->float_nodes) {
+    nodes.push_back(location_json(node.location));
+    if (!node.reason.empty()) nodes.back()["reason"] = node.reason;
+  }
+  const bool is_ours = !facts->calibration.empty();
+  return {{"calibration", is_ours ? Json(facts->calibration) : Json(nullptr)}, {"samples", is_ours ? Json(facts->samples) : Json(nullptr)}, {"float_nodes", nodes}, {"warnings", facts->warnings}};
 }
 
 std::string quantized_row(const QuantizeFacts& facts) {
+  constexpr std::size_t most_shown = 12;
   std::string nodes;
-  for (const Location& location : facts.float_nodes) nodes += (nodes.empty() ? "" : ", ") + describe(location);
-  return fmt::format("quantized to int8 by {} from {} samples; in float32: {}\n", facts.calibration, facts.samples, nodes.empty() ? "nothing" : nodes);
+  for (std::size_t i = 0; i < std::min(facts.float_nodes.size(), most_shown); ++i) {
+    const auto& [location, reason] = facts.float_nodes[i];
+    nodes += (i == 0 ? "" : ", ") + describe(location) + (reason.empty() ? "" : " because " + reason);
+  }
+  if (facts.float_nodes.size() > most_shown) nodes += fmt::format(", and {} more", facts.float_nodes.size() - most_shown);
+  const std::string origin = facts.calibration.empty() ? "quantized as it came" : fmt::format("quantized to int8 by {} from {} samples", facts.calibration, facts.samples);
+  std::string text = fmt::format("{}; in float32: {}\n", origin, nodes.empty() ? "nothing" : nodes);
+  for (const std::string& warning : facts.warnings) text += "  warning: " + warning + "\n";
+  return text;
 }
 
 Json target_json(const Target& target) {

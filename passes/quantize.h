@@ -9,6 +9,7 @@
 #include <set>
 
 #include "passes/choose_range.h"
+#include "passes/find_float.h"
 
 namespace tinytc {
 
@@ -29,12 +30,13 @@ struct QuantizationNames {
 /// Ranges by value; those of constants are found in their data and need not be there.
 using Ranges = std::map<ValueId, Range>;
 
-/// What quantizing did, for the report.
+/// What quantizing did, or what of a model that came quantized is not int8, for the report.
 struct QuantizeFacts {
-  std::string calibration;            // the method
+  std::string calibration;             // the method; empty: the model came quantized
   int samples = 0;
-  std::vector<Location> float_nodes;  // that compute on real numbers
-  Graph real;                         // the float model as it was quantized: its tensors have the quantized model's scales
+  std::vector<FloatNode> float_nodes;  // that compute on real numbers
+  Graph real = {};                    // the float model as it was quantized: its tensors have the quantized model's scales
+  std::vector<std::string> warnings = {};  // about the calibration data
 };
 
 /// Chooses from the operators' rules (OpDef::quantized, move, weight, layout.elementwise), and then by trying: whatever passes/fuse_quantized

@@ -10,6 +10,7 @@
 
 #include "compiler/names.h"
 #include "compiler/op.h"
+#include "passes/find_float.h"
 
 namespace tinytc {
 
@@ -100,6 +101,7 @@ std::string known_names(const Graph& graph, const Candidates& candidates) {
     if (++shown > 12) return names + ", ...";
     names += (names.empty() ? "" : ", ") + printable(graph.value(id).name, 40);
   }
+  if (names.empty() && is_quantized(graph)) return "none, because its weights are quantized; train the float model";
   return names.empty() ? "none" : names;
 }
 

@@ -1,12 +1,13 @@
 """Forms of quantized models that exporters write: operands computed from constants, types of inputs and outputs, what is said of them.
 
-    python test/quantized/import_test.py [Known|Types]
+    python test/quantized/import_test.py [Known|Types|Messages]
 
 Exit code 77: onnx or onnxruntime are missing.
 """
 
 from __future__ import annotations
 
+import json
 import pathlib
 import subprocess
 import sys
@@ -151,6 +152,59 @@ class Types(InFolder):
                 self.assertEqual([name for name in kernels(small) if not name.startswith("q_")], [])
                 for port in ("input", "output"):
                     self.assertIn(f"{port}_zero_point = -3;", (small / "net.h").read_text())
+
+
+class Messages(InFolder):
+    """What is said of models that are not, or not wholly, int8."""
+
+    def run_tinytc(self, model: pathlib.Path, *options) -> tuple[int, str]:
+        command = [emitted_support.TINYTC, model, "--target", TARGET, "-o", self.folder / "out", *options]
+        done = subprocess.run(command, capture_output=True, text=True)
+        return done.returncode, done.stdout + done.stderr
+
+    def dense(self, zero_point: int = 0, quantized: bool = True) -> pathlib.Path:
+        m = Model((1, 8))
+        if quantized:
+            operands = [m.constant(np.full((8, 4), -126, np.int8)), m.constant(np.float32(0.1)), m.constant(np.int8(zero_point))]
+            m.through(m.add("Gemm", m.through("x", 0.05, np.int8(0)), m.add("DequantizeLinear", *operands)), 0.1, np.int8(0), output="y")
+        else:
+            m.add("MatMul", "x", m.constant(np.ones((8, 4), np.float32)), output="y")
+        return m.write(self.folder)
+
+    def samples(self, x: np.ndarray) -> pathlib.Path:
+        np.savez(self.folder / "samples.npz", x=x)
+        return self.folder / "samples.npz"
+
+    def test_what_stays_float_of_an_imported_model(self):
+        """On the terminal and in the report, with the reason."""
+        self.assertIn("quantized as it came; in float32: nothing", self.run_tinytc(self.dense())[1])
+        code, text = self.run_tinytc(self.dense(5), "--name", "net")
+        self.assertEqual(0, code, text)
+        self.assertIn("in float32: node 'n3' (Gemm, #3) because its weights less their zero point exceed 8 bits", text)
+        facts = json.loads((self.folder / "out" / "net.report.json").read_text())["quantized"]
+        self.assertIsNone(facts["calibration"])
+        self.assertEqual(["its weights less their zero point exceed 8 bits"], [node["reason"] for node in facts["float_nodes"]])
+        self.assertNotIn("quantized", self.run_tinytc(self.dense(quantized=False))[1])
+
+    def test_all_kept_float(self):
+        random = self.samples(np.random.default_rng(1).standard_normal((4, 1, 8)).astype(np.float32))
+        code, text = self.run_tinytc(self.dense(quantized=False), "--quantize", "int8", "--calibrate", random, "--keep-float", "*")
+        self.assertEqual(1, code)
+        self.assertIn("with --keep-float no operator becomes int8", text)
+        self.assertIn("hint: keep fewer nodes", text)
+
+    def test_nothing_to_train(self):
+        code, text = self.run_tinytc(self.dense(), "--train", "last:1", "--loss", "mse")
+        self.assertEqual(1, code)
+        self.assertIn("trainable tensors are: none, because its weights are quantized", text)
+
+    def test_constant_calibration(self):
+        """A mistake of whoever wrote the samples; not refused."""
+        options = ("--quantize", "int8", "--calibrate")
+        code, text = self.run_tinytc(self.dense(quantized=False), *options, self.samples(np.zeros((4, 1, 8), np.float32)))
+        self.assertEqual(0, code, text)
+        self.assertIn("warning: samples.npz: all elements of 'x' are 0 in all samples", text)
+        self.assertNotIn("warning", self.run_tinytc(self.dense(quantized=False), *options, self.samples(np.eye(8, dtype=np.float32)[:, None]))[1])
 
 
 if __name__ == "__main__":

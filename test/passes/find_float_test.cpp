@@ -1,0 +1,65 @@
+// What of a quantized model is left on real numbers.
+#include "passes/find_float.h"
+
+#include <catch2/catch.hpp>
+
+#include "passes/fuse_quantized.h"
+#include "test/compiler/graph_builder.h"
+
+namespace tinytc {
+
+namespace {
+
+struct Stored : GraphBuilder {
+  ValueId scale = constant("scale", {}, {0.5});
+  ValueId zero = add_constant(graph, "zero", DType::i8, {}, {3.0});
+  ValueId none = add_constant(graph, "none", DType::i8, {}, {0.0});
+
+  ValueId stored(ValueId x) { return node("QuantizeLinear", {x, scale, zero}); }
+  ValueId through(ValueId x) { return node("DequantizeLinear", {stored(x), scale, zero}); }
+  ValueId weight(ValueId zero_point) {
+    const ValueId numbers = add_constant(graph, "w", DType::i8, {4, 4}, std::vector<double>(16, -126.0));
+    return node("DequantizeLinear", {numbers, scale, zero_point});
+  }
+  /// "operator because reason".
+  Names found() {
+    fuse_quantized(graph);
+    Names result;
+    for (const FloatNode& node : find_float(graph)) result.push_back(node.location.op + " because " + node.reason);
+    return result;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("Nothing of a model with int8 forms is left in float32") {
+  Stored b;
+  const ValueId x = b.input("x", {1, 4});
+  CHECK_FALSE(is_quantized(b.graph));
+  b.output(b.through(b.node("Sin", {b.through(b.node("MatMul", {b.through(x), b.weight(b.none)}))})));
+  CHECK(is_quantized(b.graph));
+  CHECK(b.found().empty());
+}
+
+TEST_CASE("What is left in float32 says why") {
+  Stored b;
+  const ValueId x = b.input("x", {1, 4});
+  SECTION("zero points of weights") {
+    b.output(b.through(b.node("Gemm", {b.through(x), b.weight(b.zero)})));
+    CHECK(b.found() == Names{"Gemm because its weights less their zero point exceed 8 bits"});
+  }
+  SECTION("an operand") {
+    b.output(b.through(b.node("MatMul", {x, b.weight(b.none)})));
+    CHECK(b.found() == Names{"MatMul because its operand 'x' is not quantized"});
+  }
+  SECTION("the result") {
+    b.output(b.node("MatMul", {b.through(x), b.weight(b.none)}));
+    CHECK(b.found() == Names{"MatMul because its result is not quantized"});
+  }
+  SECTION("no form") {
+    b.output(b.through(b.node("ReduceMax", {b.through(x)})));
+    CHECK(b.found() == Names{"ReduceMax because it has no int8 form"});
+  }
+}
+
+}  // namespace tinytc
