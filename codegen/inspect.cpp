@@ -34,7 +34,7 @@ CodeFigures clang_figures(const AuditReport& report, bool stand_in) {
 
 CodeFigures inspect(const EmittedModel& model, const EmitOptions& options, const Target& target, const TargetConfig& config) {
   // The target's compiler runs beside slicing for the others and the audit: together they are most of the time that tinytc takes.
-  std::future<std::optional<CodeFigures>> measuring =
+  std::future<Measured> measuring =
       std::async(std::launch::async, [&] { return measure_with_gcc(target, options.name, model.header, model.source_for_measuring); });
   AuditRequest request;
   request.name = options.name + ".cpp";
@@ -46,13 +46,15 @@ CodeFigures inspect(const EmittedModel& model, const EmitOptions& options, const
   request.optimisation = '2';
   AuditReport report = audit(request);
   require(report.violations.empty(), describe(report.violations));
-  const std::optional<CodeFigures> measured = measuring.get();
-  if (measured) return *measured;
+  const Measured measured = measuring.get();
+  if (measured.figures) return *measured.figures;
   if (!request.machine_code) {  // the compiler is not installed after all
     request.machine_code = true;
     report = audit(request);
   }
-  return clang_figures(report, target.stand_in);
+  CodeFigures figures = clang_figures(report, target.stand_in);
+  if (!measured.complaint.empty()) figures.source += fmt::format(" (the target's compiler cannot say: {})", measured.complaint);
+  return figures;
 }
 
 }  // namespace tinytc

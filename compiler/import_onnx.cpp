@@ -20,6 +20,7 @@ Graph import_onnx(const std::filesystem::path& path, const ImportOptions& option
     importer::compute_known(flat, options.evaluate);
     Graph graph = importer::build_graph(flat, name);
     importer::recognise_loss(graph);
+    if (graph.outputs.empty()) throw UserError("the graph has no outputs, so there is nothing to compute\n  hint: check what the model was exported with");
     return graph;
   } catch (const UsageError& error) {
     throw UsageError(fmt::format("{}: {}", printable(name), error.what()));

@@ -6,6 +6,7 @@
 #include <iostream>
 #include <tuple>
 
+#include "codegen/check_target.h"
 #include "codegen/emit_model.h"
 #include "codegen/execute.h"
 #include "codegen/inspect.h"
@@ -46,6 +47,12 @@ TargetConfig clang_config(const Target& target, Preference preference) {
   if (has_feature(target, CoreFeature::wide_loads)) config.defines.push_back("TINYTC_WIDE_LOADS=1");
   if (preference == Preference::size) config.defines.push_back("TINYTC_SMALL=1");
   return config;
+}
+
+/// Names that only Clang can judge.
+void check_clang(const Target& target) {
+  const std::string problem = target_problem(clang_config(target, Preference::balanced));
+  if (!problem.empty()) throw UserError(fmt::format("{}: {}", target.clang.where, problem));
 }
 
 /// Memory that the model may take: what the user says, else all that the target has. Bytes.
@@ -170,6 +177,7 @@ EmitOptions emit_options(const Options& options, const Target& target, const Imp
 
 void compile(const Options& options) {
   const Target target = load_target(options.target);
+  check_clang(target);
   Tracer tracer(options.dump);
   Imported imported = import_model(options, tracer);
 

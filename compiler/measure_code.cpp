@@ -99,6 +99,14 @@ std::string read_file(const std::filesystem::path& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
+/// The first error among a compiler's messages.
+std::string first_error(const std::string& messages) {
+  std::istringstream lines(messages);
+  for (std::string line; std::getline(lines, line);)
+    if (line.find("error: ") != std::string::npos) return printable(line, 200);
+  return "";
+}
+
 }  // namespace
 
 std::string unqualified(const std::string& demangled) {
@@ -141,8 +149,8 @@ void read_call_graph(const std::string& graph, CodeFigures& figures) {
   }
 }
 
-std::optional<CodeFigures> measure_with_gcc(const Target& target, const std::string& name, const std::string& header, const std::string& source) {
-  if (!target.gcc) return std::nullopt;
+Measured measure_with_gcc(const Target& target, const std::string& name, const std::string& header, const std::string& source) {
+  if (!target.gcc) return {};
   const TemporaryFolder folder;
   std::ofstream(folder.path() / (name + ".h"), std::ios::binary) << header;
   std::ofstream(folder.path() / (name + ".cpp"), std::ios::binary) << source;
@@ -153,15 +161,15 @@ std::optional<CodeFigures> measure_with_gcc(const Target& target, const std::str
   if (target.gcc->prefix.starts_with("riscv")) compile.push_back("--specs=picolibc.specs");
   for (const std::string& word : {std::string("-idirafter"), std::string("shims"), std::string("-fcallgraph-info=su"), std::string("-c"), name + ".cpp", std::string("-o"), name + ".o"})
     compile.push_back(word);
-  if (!run_tool(compile, folder.path())) return std::nullopt;
+  if (!run_tool(compile, folder.path(), "messages")) return {std::nullopt, first_error(read_file(folder.path() / "messages"))};
   const auto version = run_tool({target.gcc->prefix + "g++", "-dumpfullversion"}, folder.path());
   const auto listing = run_tool({target.gcc->prefix + "objdump", "-h", "-w", "-t", "-C", name + ".o"}, folder.path());
-  if (!version || !listing) return std::nullopt;
+  if (!version || !listing) return {};
   CodeFigures figures;
   figures.source = fmt::format("{}g++ {} {}", target.gcc->prefix, version->substr(0, version->find('\n')), measuring_flags.front());
   read_object(*listing, figures);
   read_call_graph(read_file(folder.path() / (name + ".ci")), figures);
-  return figures;
+  return {figures, ""};
 }
 
 }  // namespace tinytc

@@ -29,10 +29,16 @@ extern const std::vector<std::string> measuring_flags;
 /// "call_gemm" of "net::(anonymous namespace)::call_gemm(float const*) [clone .constprop.0]".
 std::string unqualified(const std::string& demangled);
 
+/// What comes of asking the target's compiler.
+struct Measured {
+  std::optional<CodeFigures> figures;
+  std::string complaint;  // without figures: what the compiler says against the target's flags, empty if there is no compiler
+};
+
 /// Compiles NAME.h and NAME.cpp with the target's own GCC and reads the object's symbols and GCC's call graph with stack use
-/// (-fcallgraph-info, GCC 10 and later). Nothing when the target has no GCC, it is not installed, or it does not understand the flags. The
+/// (-fcallgraph-info, GCC 10 and later). No figures when the target has no GCC, it is not installed, or it does not understand the flags. The
 /// audit has shown before that the call graph has no cycles and no indirect calls.
-std::optional<CodeFigures> measure_with_gcc(const Target& target, const std::string& name, const std::string& header, const std::string& source);
+Measured measure_with_gcc(const Target& target, const std::string& name, const std::string& header, const std::string& source);
 
 // The parts, for tests.
 

@@ -35,14 +35,14 @@ TemporaryFolder::~TemporaryFolder() {
   std::filesystem::remove_all(path_, ignored);
 }
 
-std::optional<std::string> run_tool(const std::vector<std::string>& arguments, const std::filesystem::path& folder) {
+std::optional<std::string> run_tool(const std::vector<std::string>& arguments, const std::filesystem::path& folder, const std::string& errors) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) throw InternalError("no pipe can be made");
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addchdir_np(&actions, folder.c_str());
   posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, errors.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
   std::vector<char*> words;
   for (const std::string& argument : arguments) words.push_back(const_cast<char*>(argument.c_str()));
   words.push_back(nullptr);

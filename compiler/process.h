@@ -23,7 +23,8 @@ class TemporaryFolder {
 };
 
 /// Runs arguments[0], found on PATH, in `folder`; returns what it wrote to standard output, nothing when it is missing or its exit code is
-/// not 0. What it writes to standard error is dropped.
-std::optional<std::string> run_tool(const std::vector<std::string>& arguments, const std::filesystem::path& folder);
+/// not 0. What it writes to standard error goes to the file `errors`, which may be relative to the folder.
+std::optional<std::string> run_tool(const std::vector<std::string>& arguments, const std::filesystem::path& folder,
+                                    const std::string& errors = "/dev/null");
 
 }  // namespace tinytc

@@ -33,6 +33,10 @@ constexpr std::pair<const char*, CoreFeature> feature_names[] = {
 constexpr const char* machine_names[] = {"mps2-an385", "mps2-an386", "mps2-an500",
                                          "mps2-an505", "mps3-an547", "virt"};
 
+// The cores of targets/*.yaml, which have figures in compiler/cost.cpp or are known to have none.
+constexpr const char* core_names[] = {"arc-em9d",   "cortex-m0plus", "cortex-m3", "cortex-m33", "cortex-m4f", "cortex-m55",
+                                      "cortex-m7", "rv32imc",       "x86-64",    "xtensa-lx6", "other"};
+
 /// A node of the file together with what a message about it needs.
 struct Entry {
   YAML::Node node;
@@ -44,8 +48,10 @@ struct Entry {
   throw UserError(file + ":" + std::to_string(line) + ": " + what);
 }
 
+int line_of(const Entry& entry) { return std::max(entry.node.Mark().line, 0) + 1; }
+
 [[noreturn]] void fail(const Entry& entry, const std::string& what) {
-  fail(entry.file, std::max(entry.node.Mark().line, 0) + 1, entry.path.empty() ? what : entry.path + ": " + what);
+  fail(entry.file, line_of(entry), entry.path.empty() ? what : entry.path + ": " + what);
 }
 
 void check_keys(const Entry& map, std::initializer_list<const char*> keys) {
@@ -130,7 +136,8 @@ bool truth(const Entry& entry) {
 }
 
 /// One of a few words.
-std::string choice(const Entry& entry, std::initializer_list<const char*> words) {
+template <typename Words>
+std::string one_of(const Entry& entry, const Words& words) {
   const std::string value = text(entry);
   std::string all;
   for (const char* word : words) {
@@ -139,6 +146,8 @@ std::string choice(const Entry& entry, std::initializer_list<const char*> words)
   }
   fail(entry, "expected one of " + all + ", not '" + printable(value) + "'");
 }
+
+std::string choice(const Entry& entry, std::initializer_list<const char*> words) { return one_of(entry, words); }
 
 CoreFeature feature(const Entry& entry) {
   const std::string value = text(entry);
@@ -162,15 +171,24 @@ MemoryRegion memory_region(const Entry& entry) {
   return region;
 }
 
-std::vector<MemoryRegion> memory_regions(const Entry& entry) {
+void check_apart(const Entry& item, const MemoryRegion& region, const MemoryRegion& other) {
+  const bool is_apart = region.start >= other.start + static_cast<std::uint64_t>(other.size) ||
+                        other.start >= region.start + static_cast<std::uint64_t>(region.size);
+  if (!is_apart) fail(item, "region '" + printable(region.name) + "' overlaps '" + printable(other.name) + "'");
+}
+
+bool is_same(const MemoryRegion& a, const MemoryRegion& b) { return a.name == b.name && a.start == b.start && a.size == b.size; }
+
+/// Regions that lie apart from each other and from `taken`, unless one memory serves both and is written alike.
+std::vector<MemoryRegion> memory_regions(const Entry& entry, const std::vector<MemoryRegion>& taken) {
   std::vector<MemoryRegion> regions;
   for (const Entry& item : list(entry)) {
     const MemoryRegion region = memory_region(item);
+    for (const MemoryRegion& other : taken)
+      if (!is_same(region, other)) check_apart(item, region, other);
     for (const MemoryRegion& other : regions) {
-      const bool is_apart = region.start >= other.start + static_cast<std::uint64_t>(other.size) ||
-                            other.start >= region.start + static_cast<std::uint64_t>(region.size);
-      if (!is_apart) fail(item, "region '" + region.name + "' overlaps '" + other.name + "'");
-      if (region.name == other.name) fail(item, "region '" + region.name + "' stands twice");
+      check_apart(item, region, other);
+      if (region.name == other.name) fail(item, "region '" + printable(region.name) + "' stands twice");
     }
     regions.push_back(region);
   }
@@ -193,6 +211,7 @@ std::optional<GccCompiler> gcc_compiler(const Entry& entry) {
 ClangSettings clang_settings(const Entry& entry) {
   check_keys(entry, {"triple", "cpu", "features", "float_abi"});
   ClangSettings clang;
+  clang.where = entry.file + ":" + std::to_string(line_of(entry)) + ": " + entry.path;
   clang.triple = text(at(entry, "triple"));
   clang.cpu = text(at(entry, "cpu"));
   const Entry features = at(entry, "features");
@@ -220,7 +239,7 @@ Target read_target(const Entry& file) {
   Target target;
   target.name = std::filesystem::path(file.file).stem().string();
   target.description = text(at(file, "description"));
-  target.core = text(at(file, "core"));
+  target.core = one_of(at(file, "core"), core_names);
   for (const Entry& item : list(at(file, "features"))) target.features.push_back(feature(item));
   if (const Entry clock = at(file, "clock_hz"); !is_none(clock)) {
     constexpr std::uint64_t ten_gigahertz = 10'000'000'000;
@@ -230,8 +249,8 @@ Target read_target(const Entry& file) {
   if (const Entry volts = at(file, "supply_volts"); !is_none(volts))
     target.supply_volts = positive_number(volts);
   target.active_current = active_current(at(file, "active_current"));
-  target.flash = memory_regions(at(file, "flash"));
-  target.ram = memory_regions(at(file, "ram"));
+  target.flash = memory_regions(at(file, "flash"), {});
+  target.ram = memory_regions(at(file, "ram"), target.flash);
   const Entry compiler = at(file, "compiler");
   check_keys(compiler, {"gcc", "clang", "int32", "stand_in"});
   target.gcc = gcc_compiler(at(compiler, "gcc"));

@@ -5,7 +5,7 @@
 // of a file (every key is required; `none` where noted; sizes in bytes, or with K = 1,024 or M = 1,048,576):
 //
 //     description: one line for --list-targets
-//     core: cortex-m4f
+//     core: cortex-m4f                   # decides the estimate of cycles; `other`: a core of which there are no figures
 //     features: [dsp, fpu-single]        # any of dsp, fpu-single, fpu-double, mve,
 //     # wide-loads: two words by one load instruction take no longer than one (Cortex-M7)
 //     clock_hz: 64000000                 # or none
@@ -15,7 +15,7 @@
 //       source: data sheet and conditions
 //     flash:                             # regions; the first is where the linker puts the program
 //       - {name: flash, start: 0x00000000, size: 1024K}
-//     ram:
+//     ram:                               # apart from flash, or the same region where one memory serves both
 //       - {name: ram, start: 0x20000000, size: 256K}
 //     compiler:
 //       gcc: {prefix: arm-none-eabi-, flags: [-mcpu=cortex-m4, -mthumb]}    # or none
@@ -54,6 +54,7 @@ struct ClangSettings {
   std::string triple, cpu;
   std::vector<std::string> features;
   bool hard_float = false;
+  std::string where;  // "FILE:LINE: compiler.clang", for messages about what Clang does not know
 };
 
 /// Supply current while the core computes, and where the figure comes from.

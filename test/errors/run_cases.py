@@ -137,6 +137,26 @@ class Case(unittest.TestCase):
             self.check_refused(result)
             self.assertIn(why, result.stderr)
 
+    def test_target_files_that_compilers_refuse(self):
+        """What only Clang knows is refused with file and line; what GCC says against its flags stands in the report."""
+        original = (HERE.parents[1] / "targets" / "nrf52840.yaml").read_text()
+        target = self.folder / "mine.yaml"
+        line = 1 + original[:original.index("clang: {")].count("\n")
+        for old, new, why in (("triple: thumbv7em-unknown-none-eabihf", "triple: foo-bar-baz", "unknown target triple 'foo-bar-baz'"),
+                              ("cpu: cortex-m4,", "cpu: cortex-zz,", "unknown target CPU 'cortex-zz'"),
+                              ("triple: thumbv7em-unknown-none-eabihf, cpu: cortex-m4", "triple: aarch64-unknown-none-elf, cpu: cortex-a53", "no code generator")):
+            self.assertIn(old, original)
+            target.write_text(original.replace(old, new))
+            result = self.run_tinytc(DATA / "mlp_legacy.onnx", "--target-file", target, target=())
+            self.check_refused(result)
+            self.assertIn(f"mine.yaml:{line}: compiler.clang: ", result.stderr)
+            self.assertIn(why, result.stderr)
+        target.write_text(original.replace("-mcpu=cortex-m4", "-mcpu=cortex-bogus"))
+        result = self.run_tinytc(DATA / "mlp_legacy.onnx", "--target-file", target, target=())
+        self.assertEqual(result.returncode, 0, result.stderr)
+        if shutil.which("arm-none-eabi-g++"):
+            self.assertRegex(result.stdout, r"Clang's estimate -O2 \(the target's compiler cannot say: .*cortex-bogus")
+
     def test_hostile_names(self):
         for kind, name in HOSTILE.items():
             with self.subTest(kind):

@@ -76,6 +76,7 @@ TEST_CASE("a target file is read completely") {
   CHECK(target.clang.cpu == "cortex-m4");
   CHECK(target.clang.features == std::vector<std::string>{"+x", "-y"});
   CHECK(target.clang.hard_float);
+  CHECK(target.clang.where == "dir/my.yaml:17: compiler.clang");
   CHECK(target.int32 == "long");
   CHECK_FALSE(target.stand_in);
   CHECK(target.machine == "mps2-an386");
@@ -85,6 +86,10 @@ TEST_CASE("the main memory is the first region and those that continue it") {
   const Target target = parse_target(good_file, "my.yaml");
   CHECK(main_size(target.ram) == 64 * 1024 + 4096);  // c starts elsewhere
   CHECK(main_size(target.flash) == 1024 * 1024);
+}
+
+TEST_CASE("a core without figures is called other") {
+  CHECK(parse_target(replaced(good_file, "core: cortex-m4f", "core: other"), "my.yaml").core == "other");
 }
 
 TEST_CASE("none leaves a value out") {
@@ -112,6 +117,10 @@ TEST_CASE("each mistake is reported with file and line") {
       {"core: cortex-m4f", "core: cortex-m4f\ncore: again", "dir/my.yaml:3: key 'core' stands twice"},
       {"core: cortex-m4f", "core: [a]", "dir/my.yaml:2: core: expected text"},
       {"core: cortex-m4f", "core: \"\"", "dir/my.yaml:2: core: expected text"},
+      {"core: cortex-m4f", "core: cortex-m4",
+       "dir/my.yaml:2: core: expected one of arc-em9d, cortex-m0plus, cortex-m3, cortex-m33, cortex-m4f, cortex-m55, cortex-m7, rv32imc, x86-64, xtensa-lx6, "
+       "other, not 'cortex-m4'"},
+      {"start: 0x30000000", "start: 0x08001000", "dir/my.yaml:14: ram: region 'c' overlaps 'flash'"},
       {"[dsp, fpu-single]", "dsp", "dir/my.yaml:3: features: expected a list"},
       {"[dsp, fpu-single]", "[dsp, simd]", "dir/my.yaml:3: features: unknown feature 'simd'"},
       {"64000000", "64 MHz",
