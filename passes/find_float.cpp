@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "compiler/op.h"
@@ -43,7 +44,8 @@ class Reasons {
     if (!is_real(graph_, id) || is_bias || graph_.value(id).role == Role::constant) return {};
     const Node* source = producer(id);
     while (source != nullptr && source->op->move.moves) source = producer(source->inputs[0]);
-    if (source == nullptr || !source->op->dequantizes) return fmt::format("its operand '{}' is not quantized", printable(graph_.value(id).name, 40));
+    if (source == nullptr) return fmt::format("its operand '{}' is not quantized", printable(graph_.value(id).name, 40));
+    if (!source->op->dequantizes) return "an operand of it is computed in float32";
     const Quantization quantization = quantization_of(graph_, *source);
     const bool is_constant = graph_.value(source->inputs[0]).role == Role::constant;
     const bool has_zero_point = std::any_of(quantization.zero_points.begin(), quantization.zero_points.end(), [](std::int32_t zero) { return zero != 0; });
@@ -81,14 +83,17 @@ bool is_quantized(const Graph& graph) {
 std::vector<FloatNode> find_float(const Graph& graph) {
   const Reasons reasons(graph);
   std::vector<FloatNode> result;
-  std::set<std::string> seen;
-  std::set<ValueId> known;  // depends on constants only, as tables do: folded later
+  std::map<std::pair<std::string, int>, std::size_t> places;  // an ONNX node may be several of ours
+  std::set<ValueId> known;                                    // depends on constants only, as tables do: folded later
   for (const Node& node : graph.nodes) {
     const auto is_known = [&](ValueId id) { return id == no_value || graph.value(id).role == Role::constant || known.count(id) != 0; };
-    if (std::all_of(node.inputs.begin(), node.inputs.end(), is_known))
-      known.insert(node.outputs.begin(), node.outputs.end());
-    else if (computes_real(graph, node) && seen.insert(describe(node.location)).second)
-      result.push_back({node.location, reasons.of(node)});
+    if (std::all_of(node.inputs.begin(), node.inputs.end(), is_known)) known.insert(node.outputs.begin(), node.outputs.end());
+    else if (computes_real(graph, node)) {
+      const auto [place, is_new] = places.emplace(std::pair(node.location.node, node.location.index), result.size());
+      const bool is_layer = node.op->weight.output_axis != nullptr;  // says more than what stands around it
+      if (is_new) result.push_back({node.location, reasons.of(node)});
+      else if (is_layer) result[place->second] = {node.location, reasons.of(node)};
+    }
   }
   return result;
 }

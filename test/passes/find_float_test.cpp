@@ -56,6 +56,12 @@ TEST_CASE("What is left in float32 says why") {
     b.output(b.node("MatMul", {b.through(x), b.weight(b.none)}));
     CHECK(b.found() == Names{"MatMul because its result is not quantized"});
   }
+  SECTION("an ONNX node that became several is named once, by its layer") {
+    const ValueId y = b.node("MatMul", {b.node("Sin", {x}), b.weight(b.none)});
+    b.output(b.node("Relu", {y}));
+    for (Node& node : b.graph.nodes) node.location = {"n", node.op->name, 7};
+    CHECK(b.found() == Names{"MatMul because an operand of it is computed in float32"});
+  }
   SECTION("no form") {
     b.output(b.through(b.node("ReduceMax", {b.through(x)})));
     CHECK(b.found() == Names{"ReduceMax because it has no int8 form"});
