@@ -7,6 +7,7 @@
 
 #include <cstring>
 #include <map>
+#include <set>
 
 #include "compiler/import_onnx_steps.h"
 
@@ -21,11 +22,14 @@ using onnx::TensorProto;
 /// Writes the nodes that stand for one node.
 class Expansion {
  public:
-  Expansion(const NodeProto& from, onnx::GraphProto& graph, const std::map<std::string, const TensorProto*>& known, std::vector<NodeProto>& out)
-      : node(from), graph_(graph), known_(known), out_(out) {}
+  Expansion(const NodeProto& from, onnx::GraphProto& graph, const std::map<std::string, const TensorProto*>& known,
+            const std::set<std::string>& dynamic_scales, std::vector<NodeProto>& out)
+      : node(from), graph_(graph), known_(known), dynamic_scales_(dynamic_scales), out_(out) {}
   const NodeProto& node;
 
   std::string input(int i) const { return i < node.input_size() ? node.input(i) : std::string(); }
+  /// Whether input i is a scale that DynamicQuantizeLinear computes.
+  bool is_dynamic_scale(int i) const { return dynamic_scales_.count(input(i)) != 0; }
   bool has(int i) const { return !input(i).empty(); }
   std::string fresh() { return fmt::format("{}/quantized.{}", node.output(0), next_++); }
 
@@ -130,6 +134,7 @@ class Expansion {
   }
   onnx::GraphProto& graph_;
   const std::map<std::string, const TensorProto*>& known_;
+  const std::set<std::string>& dynamic_scales_;
   std::vector<NodeProto>& out_;
   int next_ = 0;
 };
@@ -224,6 +229,13 @@ bool dynamic(Expansion& e, const std::string&) {
   return true;
 }
 
+/// DequantizeLinear(x, scale, zero point) with the scale of a DynamicQuantizeLinear: that of a tensor.
+bool dynamic_real(Expansion& e, const std::string&) {
+  if (!e.is_dynamic_scale(1)) return false;
+  e.add("Mul", {e.without_zero_point(0, 2), e.input(1)}, e.node.output(0));
+  return true;
+}
+
 struct Form {
   const char *domain, *name, *op;
   bool (*expand)(Expansion&, const std::string& op);
@@ -235,6 +247,7 @@ constexpr Form forms[] = {
     {"", "MatMulInteger", "MatMul", integer_product},
     {"", "ConvInteger", "Conv", integer_convolution},
     {"", "DynamicQuantizeLinear", "", dynamic},
+    {"", "DequantizeLinear", "", dynamic_real},
     {microsoft, "QLinearAdd", "Add", binary},
     {microsoft, "QLinearMul", "Mul", binary},
     {microsoft, "QLinearSigmoid", "Sigmoid", unary},
@@ -264,13 +277,16 @@ void expand_quantized(onnx::ModelProto& model, std::vector<int>& positions) {
   graph.mutable_initializer()->Reserve(graph.initializer_size() + 4 * graph.node_size());
   std::map<std::string, const TensorProto*> known;
   for (const TensorProto& tensor : graph.initializer()) known[tensor.name()] = &tensor;
+  std::set<std::string> dynamic_scales;
+  for (const NodeProto& node : graph.node())
+    if (node.domain().empty() && node.op_type() == "DynamicQuantizeLinear" && node.output_size() > 1) dynamic_scales.insert(node.output(1));
   std::vector<NodeProto> nodes;
   std::vector<int> places;
   for (int i = 0; i < graph.node_size(); ++i) {
     const Form* form = find_form(graph.node(i));
     const std::size_t before = nodes.size();
     if (form != nullptr && form->expand != nullptr) {
-      Expansion expansion(graph.node(i), graph, known, nodes);
+      Expansion expansion(graph.node(i), graph, known, dynamic_scales, nodes);
       if (!form->expand(expansion, form->op)) nodes.resize(before);
     }
     if (nodes.size() == before) {

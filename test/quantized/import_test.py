@@ -1,6 +1,6 @@
 """Forms of quantized models that exporters write: operands computed from constants, types of inputs and outputs, what is said of them.
 
-    python test/quantized/import_test.py [Known|Types|Messages]
+    python test/quantized/import_test.py [Known|Dynamic|Types|Messages]
 
 Exit code 77: onnx or onnxruntime are missing.
 """
@@ -112,6 +112,22 @@ class Known(InFolder):
         called = self.compare(m, 0.08)
         self.assertEqual(1, sum(name.startswith(("q_conv2d", "q_grouped")) for name in called), called)
         self.assertFalse({"conv2d", "unary", "reduce"} & set(called), called)
+
+
+class Dynamic(InFolder):
+    """DynamicQuantizeLinear with DequantizeLinear behind it, whose scale no constant is."""
+
+    def test_there_and_back(self):
+        m = Model((3, 7))
+        m.nodes.append(helper.make_node("DynamicQuantizeLinear", ["x"], ["stored", "scale", "zero"], name="d"))
+        m.add("DequantizeLinear", "stored", "scale", "zero", output="y")
+        path = m.write(self.folder)
+        predict = host_function(emit(path))
+        for seed, size in ((1, 1.0), (2, 30.0), (3, 0.0)):
+            x = (size * np.random.default_rng(seed).standard_normal(m.shape)).astype(np.float32)
+            wanted = self.reference(path, x)
+            # Quotients and products are single ones on both sides; the scale's two roundings may differ in the last bit.
+            np.testing.assert_allclose(predict(x, wanted), wanted, rtol=1e-6, atol=0)
 
 
 class Types(InFolder):
