@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "compiler/import_onnx_steps.h"
 
 namespace tinytc {
@@ -27,6 +29,13 @@ Graph import_onnx(const std::filesystem::path& path, const ImportOptions& option
   } catch (const UserError& error) {
     throw UserError(fmt::format("{}: {}", printable(name), error.what()));
   }
+}
+
+std::vector<std::string> rewritten_operators() {
+  std::vector<std::string> names = importer::quantized_operators();
+  for (std::string& name : importer::decomposed_operators()) names.push_back(std::move(name));
+  std::sort(names.begin(), names.end());
+  return names;
 }
 
 }  // namespace tinytc

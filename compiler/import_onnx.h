@@ -12,6 +12,7 @@
 #include <map>
 #include <string>
 #include <vector>
+#include <vector>
 
 #include "compiler/graph.h"
 
@@ -32,5 +33,8 @@ struct ImportOptions {
 /// and the prediction that goes into the loss is an output. Throws UserError, with every problem of the
 /// failing step in one message, that starts with the file's name.
 Graph import_onnx(const std::filesystem::path& path, const ImportOptions& options = {});
+
+/// Operators that import writes with operators of the table, sorted; those of another domain with it ("com.microsoft.QGemm").
+std::vector<std::string> rewritten_operators();
 
 }  // namespace tinytc

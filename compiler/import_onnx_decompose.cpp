@@ -149,6 +149,12 @@ constexpr Row rows[] = {
 
 }  // namespace
 
+std::vector<std::string> decomposed_operators() {
+  std::vector<std::string> names;
+  for (const Row& row : rows) names.emplace_back(row.name);
+  return names;
+}
+
 std::optional<Rewrite> decompose_node(const NodeProto& node, const FlatModel& known) {
   if (!node.domain().empty()) return std::nullopt;
   const auto row = std::find_if(std::begin(rows), std::end(rows),

@@ -269,6 +269,12 @@ const Form* find_form(const NodeProto& node) {
 
 }  // namespace
 
+std::vector<std::string> quantized_operators() {
+  std::vector<std::string> names;
+  for (const Form& form : forms) names.push_back(std::string(form.domain) + (*form.domain != '\0' ? "." : "") + form.name);
+  return names;
+}
+
 void expand_quantized(onnx::ModelProto& model, std::vector<int>& positions) {
   onnx::GraphProto& graph = *model.mutable_graph();
   bool any = false;

@@ -49,6 +49,9 @@ std::vector<int> sort_nodes(onnx::GraphProto& graph);
 /// Rewrites QLinearConv, QGemm, MatMulInteger, ... and keeps `positions` in step; what has no such form stays.
 void expand_quantized(onnx::ModelProto& model, std::vector<int>& positions);
 
+/// The operators that it rewrites.
+std::vector<std::string> quantized_operators();
+
 void bind_dimensions(onnx::GraphProto& graph, const ImportOptions& options);
 
 /// `positions`: per node the index that its messages show.
@@ -110,6 +113,9 @@ std::optional<Rewrite> convert_node(const onnx::NodeProto& node, const FlatModel
 /// The node written with operators of our table, of opset 21 or later. nullopt if it has no such form: another
 /// operator, a dynamic operand, or operands that its definition forbids.
 std::optional<Rewrite> decompose_node(const onnx::NodeProto& node, const FlatModel& known);
+
+/// The operators that it knows.
+std::vector<std::string> decomposed_operators();
 /// True if ONNX defines the operator by a function body in opset `version`.
 bool has_function_body(const onnx::NodeProto& node, int version);
 /// The node's function body. nullopt if it has none for these types and attributes.

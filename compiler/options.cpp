@@ -242,7 +242,7 @@ Command parse_command(int argc, const char* const* argv) {
   }
   if (raw.show_version) return {Command::Kind::print, {}, fmt::format("tinytc {}\n", version)};
   if (raw.list_targets) return {Command::Kind::print, {}, targets_text()};
-  if (raw.list_ops) return {Command::Kind::print, {}, operators_text()};
+  if (raw.list_ops) return {Command::Kind::print, {}, operators_text(rewritten_operators())};
   options = checked(raw, std::move(options));
   if (raw.print_name) return {Command::Kind::print, {}, options.name + "\n"};
   return {Command::Kind::compile, std::move(options), {}};

@@ -90,6 +90,13 @@ TEST_CASE("whole numbers and lists are refused in a few words") {
   for (const char* option : {"-o", "--name", "--train", "--loss", "--ram", "--calibrate"}) CHECK_THROWS_WITH(parse({option, ""}), Catch::Contains("the value is empty"));
 }
 
+TEST_CASE("the list of operators has those that import writes with others") {
+  const std::string list = parse({"--list-ops"}).text;
+  for (const char* name : {"Conv", "InstanceNormalization", "GroupNormalization", "GatherND", "QLinearConv", "DynamicQuantizeLinear", "com.microsoft.QGemm"})
+    CHECK_THAT("\n" + list, Catch::Contains(std::string("\n") + name + " "));
+  CHECK(list.find("QGemm") > list.find("Xor"));
+}
+
 TEST_CASE("sizes and dimensions are read to their end") {
   for (const char* size : {"96X", "-1K", "K", "1.5.2K", "99999999999999999999"}) CHECK_THROWS_AS(parse({"--ram", size}), UsageError);
   CHECK(parse({"--ram", "96K"}).options.ram == 96 * 1024);
