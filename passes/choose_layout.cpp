@@ -3,6 +3,9 @@
 // One walk in topological order. For a value v that is a Transpose of u, `origin_` remembers u and the permutation. A node whose operands
 // all have such origins with one permutation is applied to the origins instead, and its output is transposed; a Transpose of a
 // Transpose becomes one, and none if they are inverses. What nobody reads any more is dead code.
+//
+// An int8 dense layer that reads a transposed tensor as a row gets its weights in the order of the origin instead: its sums are exact in any
+// order. Layers on real numbers keep theirs, as other orders round differently.
 #include "passes/choose_layout.h"
 
 #include <fmt/format.h>
@@ -119,7 +122,23 @@ class LayoutChoice {
     if (node.op == &transpose_) return compose(std::move(node));
     if (!node.op->layout.spatial_inputs.empty() && !node.attributes.has("channels_last") && make_spatial(node)) return;
     if (move_above(node)) return;
+    if (node.op == &flatten_ || node.op == &reshape_) flattened_[node.outputs[0]] = node.inputs[0];
+    if (node.op == &dense_) reorder_weights(node);
     graph_.nodes.push_back(std::move(node));
+  }
+
+  /// A dense layer on rows that are a transposed tensor reads the tensor as it was, with its weights transposed instead.
+  void reorder_weights(Node& node) {
+    const auto flattened = flattened_.find(node.inputs[0]);
+    const Origin* before = flattened == flattened_.end() ? nullptr : origin(flattened->second);
+    if (before == nullptr || before->permutation[0] != 0 || !is_constant(node.inputs[1])) return;
+    Shape shape = graph_.shape(flattened->second);
+    const Shape rows = graph_.shape(node.inputs[0]);
+    if (rows.size() != 2 || rows[0] != shape[0]) return;
+    const Value weight = graph_.value(node.inputs[1]);
+    shape[0] = weight.type.shape[0];
+    node.inputs[1] = add_constant(graph_, weight.name, weight.type, transposed_data(weight, shape, inverse(before->permutation)));
+    node.inputs[0] = add_node(graph_, reshape_.name, {before->source}, 1, {{"shape", rows}}, node.location, graph_.value(before->source).name).front();
   }
 
   void compose(Node node) {
@@ -261,8 +280,9 @@ class LayoutChoice {
   }
 
   Graph& graph_;
-  const OpDef& transpose_ = op("Transpose");
+  const OpDef &transpose_ = op("Transpose"), &flatten_ = op("Flatten"), &reshape_ = op("Reshape"), &dense_ = op("Int8Dense");
   std::unordered_map<ValueId, Origin> origin_;
+  std::unordered_map<ValueId, ValueId> flattened_;   // results of Reshape and Flatten -> their operands
   std::unordered_map<ValueId, ValueId> replaced_;    // outputs of identity Transposes
   std::unordered_map<std::string, ValueId> known_;   // (source, permutation) -> value that holds it
 };

@@ -1,6 +1,6 @@
 """Forms of quantized models that exporters write: operands computed from constants, types of inputs and outputs, what is said of them.
 
-    python test/quantized/import_test.py [Known|Dynamic|Types|Messages]
+    python test/quantized/import_test.py [Known|Dynamic|Flattened|Types|Messages]
 
 Exit code 77: onnx or onnxruntime are missing.
 """
@@ -128,6 +128,22 @@ class Dynamic(InFolder):
             wanted = self.reference(path, x)
             # Quotients and products are single ones on both sides; the scale's two roundings may differ in the last bit.
             np.testing.assert_allclose(predict(x, wanted), wanted, rtol=1e-6, atol=0)
+
+
+class Flattened(InFolder):
+    """A dense layer behind a flattened convolution: its weights take the order of the convolution's result, whatever the batch."""
+
+    def test_no_copy_between(self):
+        for batch, flatten in ((1, "Flatten"), (3, "Reshape")):
+            with self.subTest(flatten):
+                random, m = np.random.default_rng(4), Model((batch, 2, 4, 5))
+                weights = [m.add("DequantizeLinear", m.constant(random.integers(-127, 128, shape).astype(np.int8)), m.constant(np.float32(0.01)),
+                                 m.constant(np.int8(0))) for shape in ((4, 2, 3, 3), (7, 4 * 2 * 3))]
+                y = m.through(m.add("Conv", m.through("x", 0.03, np.int8(2)), weights[0]), 0.07, np.int8(-1))
+                y = m.add("Flatten", y) if flatten == "Flatten" else m.add("Reshape", y, m.constant(np.array([batch, -1])))
+                m.through(m.add("Gemm", y, weights[1], transB=1), 0.1, np.int8(0), output="y")
+                called = self.compare(m, 0.1)
+                self.assertNotIn("copy", called[called.index("q_conv2d"):], called)
 
 
 class Types(InFolder):
