@@ -141,7 +141,13 @@ TINYTC_INLINE void q_conv2d_pair(const QConv2dShape& s, const std::int8_t* x, co
   const QPatchPlace a = q_conv2d_place(s, pixel);
   const QPatchPlace b = q_conv2d_place(s, next);
   for (int g = 0; g < s.groups; ++g) {
-    q_conv2d_gather(s, x + g * in_c, a, b, scratch);
+#if defined(TINYTC_SMALL)
+    const bool rare = true;
+#else
+    // The assembly takes all other pairs of these layers.
+    const bool rare = q_conv2d_is_pointwise(s) || q_conv2d_has_rows(s);
+#endif
+    q_conv2d_gather(s, x + g * in_c, a, b, rare, scratch);
     q_conv2d_channels(s, scratch, w + g * group_words, shift, out, g * out_c, y + pixel * s.out_c,
                       y + next * s.out_c);
   }

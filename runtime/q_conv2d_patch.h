@@ -131,15 +131,21 @@ TINYTC_INLINE void q_conv2d_gather_one(const QConv2dShape& s, const std::int8_t*
   }
 }
 
-/// The patches of two output pixels for one group. x: at the group's first channel.
+/// The patches of two output pixels for one group. x: at the group's first channel; rare: few pairs come here,
+/// so that shorter code is worth more than faster.
 TINYTC_INLINE void q_conv2d_gather(const QConv2dShape& s, const std::int8_t* x, const QPatchPlace& a,
-                                   const QPatchPlace& b, std::uint32_t* words) {
+                                   const QPatchPlace& b, bool rare, std::uint32_t* words) {
   if (a.inside && b.inside) {
     q_conv2d_patches(s, x + a.image + (a.y * s.in_w + a.x) * s.in_c,
                      x + b.image + (b.y * s.in_w + b.x) * s.in_c, words);
     return;
   }
   std::int8_t* room = reinterpret_cast<std::int8_t*>(words + 2 * q_conv2d_words(s));
+  if (!rare) {
+    q_conv2d_gather_one(s, x, a, room, words);
+    q_conv2d_gather_one(s, x, b, room, words + 1);
+    return;
+  }
   for (int k = 0; k < 2; ++k) {
     const QPatchPlace& at = k == 0 ? a : b;
 #if defined(TINYTC_SMALL)
