@@ -136,7 +136,7 @@ std::string CallWriter::statement(const KernelCall& call) {
   std::vector<std::string> arguments;
   for (const Argument& argument : call.arguments) arguments.push_back(argument_text(argument, function));
   headers_[call.header] += 1;
-  const std::string body = fmt::format("({}) noexcept {{\n{}  {}({});\n}}\n", fmt::join(function.parameters, ", "), function.constants,
+  const std::string body = fmt::format("({}) noexcept {{\n{}  tinytc::{}({});\n}}\n", fmt::join(function.parameters, ", "), function.constants,
                                        call.kernel, fmt::join(arguments, ", "));
   const std::string key = call.kernel + body;
   auto it = name_of_body_.find(key);

@@ -127,6 +127,10 @@ double m4f_cycles(const Program& program, const KernelCall& call) {
   return cost.call + cost.per_mac * static_cast<double>(call.traits.macs) + cost.per_element * static_cast<double>(cost_elements(program, call));
 }
 
+bool is_long_when_shared(const KernelCall& call) {
+  return call.kernel == "q_widened_conv2d" || call.kernel == "q_grouped_conv2d" || call.kernel == "q_grouped_narrow";
+}
+
 double shared_extra_cycles(const Program& program, const KernelCall& call) {
   // Measured like the costs above, --prefer size against speed. Kernels that are not listed have simple loops.
   struct Row {

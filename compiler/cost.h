@@ -14,6 +14,9 @@ namespace tinytc {
 /// Cycles of one call on a Cortex-M4F whose memories have no wait states. At least 1.
 double m4f_cycles(const Program& program, const KernelCall& call);
 
+/// Whether a function for several shapes would be longer than one for each: the kernel cuts its work by estimates that a constant shape folds.
+bool is_long_when_shared(const KernelCall& call);
+
 /// Cycles that the call takes longer in a function that gets its shape as data.
 double shared_extra_cycles(const Program& program, const KernelCall& call);
 

@@ -62,7 +62,7 @@ constexpr Row rows[] = {
     {"<locale.h>",
      "lconv localeconv setlocale"},
     {"<math.h>",
-     "HUGE_VAL INFINITY MATH_ERREXCEPT MATH_ERRNO NAN acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh double_t erf erfc exp "
+     "HUGE_VAL HUGE_VALF HUGE_VALL INFINITY MATH_ERREXCEPT MATH_ERRNO NAN acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh double_t erf erfc exp "
      "exp2 expm1 fabs fdim float_t floor fma fmax fmin fmod fpclassify frexp hypot ilogb isfinite isgreater isgreaterequal isinf isless "
      "islessequal islessgreater isnan isnormal isunordered ldexp lgamma llrint llround log log10 log1p log2 logb lrint lround math_errhandling "
      "modf nan nearbyint nextafter nexttoward pow remainder remquo rint round scalbln scalbn signbit sin sinh sqrt tan tanh tgamma trunc"},
@@ -105,7 +105,7 @@ constexpr Row rows[] = {
      "iswalnum iswalpha iswblank iswcntrl iswctype iswdigit iswgraph iswlower iswprint iswpunct iswspace iswupper iswxdigit towctrans towlower "
      "towupper wctrans wctrans_t wctype wctype_t"},
     {"<stdatomic.h>",
-     "kill_dependency"},
+     "memory_order memory_order_relaxed memory_order_consume memory_order_acquire memory_order_release memory_order_acq_rel memory_order_seq_cst kill_dependency"},
     {"the C library",
      "M_1_PI M_2_PI M_2_SQRTPI M_E M_LN10 M_LN2 M_LOG10E M_LOG2E M_PI M_PI_2 M_PI_4 M_SQRT1_2 M_SQRT2 SNAN canonicalize clog10 drem exp10 "
      "finite fmaximum fmaximum_mag fmaximum_mag_num fmaximum_num fmaxmag fminimum fminimum_mag fminimum_mag_num fminimum_num fminmag fromfp "

@@ -184,7 +184,7 @@ void check_training(const Raw& raw, Options& options) {
   if (raw.has("--train") && raw.train != "none") options.train = raw.train;
   for (const std::string& part : split_list(raw.train))
     if (raw.has("--train") && part.empty()) usage(fmt::format("--train {}: a part of the list is empty", printable(raw.train)));
-  for (const char* option : {"--loss", "--optimizer", "--momentum", "--nesterov", "--beta1", "--beta2", "--epsilon", "--weight-decay", "--accumulate", "--batch-norm"})
+  for (const char* option : {"--optimizer", "--momentum", "--nesterov", "--beta1", "--beta2", "--epsilon", "--weight-decay", "--accumulate", "--batch-norm"})
     if (!options.train && raw.has(option)) usage(fmt::format("{} needs --train", option));
   options.loss = raw.loss;
   const bool is_sgd = options.optimizer.kind == "sgd";

@@ -27,6 +27,7 @@ void share_cheapest(const Program& program, std::vector<KernelCall>& calls) {
   std::map<std::string, std::map<std::vector<int>, Function>> shapes_of;  // by frame
   for (KernelCall& call : calls) {
     left += m4f_cycles(program, call) * shared_loss;
+    if (is_long_when_shared(call)) continue;
     std::vector<int> numbers;
     const std::string frame = frame_of(program, call, numbers);
     Function& function = shapes_of[frame][numbers];
@@ -73,7 +74,7 @@ void choose_sharing(Program& program, Preference preference) {
   const bool trains = program.calls.count(Entry::train_step) + program.calls.count(Entry::accumulate) > 0;
   for (auto& [entry, calls] : program.calls) {
     for (KernelCall& call : calls) {
-      call.shares_code = preference == Preference::size;
+      call.shares_code = preference == Preference::size && !is_long_when_shared(call);
       call.shares_widely = call.shares_code && !trains;
     }
     if (preference == Preference::balanced) share_cheapest(program, calls);

@@ -10,7 +10,7 @@ std::string_view name_of(Preference preference);
 
 /// Sets `shares_code` and `shares_widely` of every call.
 ///   speed     no call shares.
-///   size      every call may share, and widely if the program does not train.
+///   size      every call may share (but for kernels that would be longer then), and widely if the program does not train.
 ///   balanced  the functions that lose least for their length may share, each with all its calls, as long as all of them together take at most `shared_loss`
 ///             of the estimated cycles of each entry point longer than with constant shapes.
 /// Two calls that differ in nothing but buffers share a function in any case: that costs nothing.

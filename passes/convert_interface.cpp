@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "compiler/op.h"
 #include "compiler/quantization.h"
@@ -33,7 +34,9 @@ struct Found {
   std::vector<int> nodes;
   std::optional<Location> obstacle;
   bool beyond_moves = false;
+  bool is_output = false;  // what an input is, moved or not, is an output as well
   bool is_whole = true;  // no part of an output comes from elsewhere
+  std::set<ValueId> seen = {};  // what was looked at
 };
 
 std::size_t moved_inputs(const Node& node) {
@@ -43,6 +46,8 @@ std::size_t moved_inputs(const Node& node) {
 
 /// Those that read the input.
 void find_behind(const Graph& graph, const std::vector<std::vector<int>>& readers, ValueId id, Kind kind, Found& found) {
+  if (!found.seen.insert(id).second) return;
+  if (std::find(graph.outputs.begin(), graph.outputs.end(), id) != graph.outputs.end()) found.is_output = true;
   for (int n : readers[static_cast<std::size_t>(id)]) {
     const Node& node = graph.nodes[static_cast<std::size_t>(n)];
     const auto place = static_cast<std::size_t>(std::find(node.inputs.begin(), node.inputs.end(), id) - node.inputs.begin());
@@ -60,6 +65,7 @@ void find_behind(const Graph& graph, const std::vector<std::vector<int>>& reader
 
 /// Those that give the output.
 void find_before(const Graph& graph, const std::vector<int>& producer, ValueId id, Kind kind, Found& found) {
+  if (!found.seen.insert(id).second) return;
   const int n = producer[static_cast<std::size_t>(id)];
   found.is_whole = found.is_whole && n >= 0;
   if (n < 0) return;
@@ -123,7 +129,7 @@ void convert_input(Graph& graph, ValueId id, const Request& request) {
   const bool is_real = graph.type(id).dtype == DType::f32;
   Found found;
   find_behind(graph, consumers(graph), id, is_real ? &OpDef::quantizes : &OpDef::dequantizes, found);
-  if (std::find(graph.outputs.begin(), graph.outputs.end(), id) != graph.outputs.end()) refuse(graph, id, request, "an output as well");
+  if (found.is_output) refuse(graph, id, request, "an output as well");
   const Quantization quantization = common_scale(graph, id, found, request);
   const Node first = graph.nodes[static_cast<std::size_t>(found.nodes.front())];
   const DType stored = graph.type(stored_of(first)).dtype;

@@ -54,13 +54,16 @@ class Reasons {
     return {};
   }
 
-  /// Whether QuantizeLinear follows, perhaps behind clamps and moves.
-  bool is_stored_later(ValueId id) const {
+  /// Whether QuantizeLinear follows, perhaps behind clamps and moves. seen: values that it need not follow again.
+  bool is_stored_later(ValueId id, std::set<ValueId> seen = {}) const { return is_stored_behind(id, seen); }
+
+  bool is_stored_behind(ValueId id, std::set<ValueId>& seen) const {
+    if (!seen.insert(id).second) return false;
     const std::vector<int>& readers = consumers_[static_cast<std::size_t>(id)];
     return std::any_of(readers.begin(), readers.end(), [&](int n) {
       const Node& node = graph_.nodes[static_cast<std::size_t>(n)];
       const bool passes = node.op->move.moves || node.op->layout.elementwise;
-      return node.op->quantizes || (passes && !node.outputs.empty() && node.outputs[0] != no_value && is_stored_later(node.outputs[0]));
+      return node.op->quantizes || (passes && !node.outputs.empty() && node.outputs[0] != no_value && is_stored_behind(node.outputs[0], seen));
     });
   }
 
@@ -75,8 +78,7 @@ bool is_quantized(const Graph& graph) {
   const auto is_byte = [&](ValueId id) { return id != no_value && (graph.type(id).dtype == DType::i8 || graph.type(id).dtype == DType::u8); };
   const auto is_stored_constant = [&](ValueId id) { return is_byte(id) && graph.value(id).role == Role::constant; };
   return std::any_of(graph.nodes.begin(), graph.nodes.end(), [&](const Node& node) {
-    return node.op->quantizes || node.op->dequantizes || std::any_of(node.inputs.begin(), node.inputs.end(), is_stored_constant) ||
-           std::any_of(node.outputs.begin(), node.outputs.end(), is_byte);
+    return node.op->quantizes || node.op->dequantizes || std::any_of(node.inputs.begin(), node.inputs.end(), is_stored_constant);
   });
 }
 

@@ -169,8 +169,8 @@ constexpr int q_conv2d_first_read(const QConv2dShape& s, int pixel) {
   return (image * s.in_h + iy + rows.first * s.dilation_h) * s.in_w + ix + columns.first * s.dilation_w;
 }
 
-/// Smallest distance in elements, address of x minus address of y, at which y may run over x. `pixels` (1 or
-/// 2) are read together before they are written, group by group.
+/// Smallest distance in elements, address of x minus address of y, at which y may run over x. `pixels`
+/// neighbours are read together before they are written, group by group.
 constexpr int q_conv2d_lead(const QConv2dShape& s, int pixels) {
   int lead = -s.batch * s.in_h * s.in_w * s.in_c;
   const int count = s.batch * s.out_h * s.out_w;

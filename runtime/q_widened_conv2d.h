@@ -39,7 +39,7 @@ TINYTC_INLINE constexpr long long q_widened_line_cycles(const QConv2dShape& s, b
   const int pair = across.kernel * run + 12 * (across.kernel - 1) * q_conv2d_blocks(s);
   const int copy = 3 * across.kernel * channels * q_widened_line(along, along.out);
   return static_cast<long long>(across.out) *
-         ((along.out + 1) / 2 * pair + copy + 100 * ((along.out + 15) / 16));
+         ((along.out + 1LL) / 2 * pair + copy + 100 * ((along.out + 15) / 16));
 }
 
 /// The same with patches: 3 to copy an element and 20 for each kernel row.

@@ -97,6 +97,11 @@ ConvKernel bare_kernel(LowerContext& context, const QConv2dShape& s) {
           0, q_conv2d_bare_lead_x(s), 1, s};
 }
 
+/// Whether results take the whole range of int8 and scales no shift.
+bool stores_plainly(const LowerContext& context) {
+  return context.attributes().get_int("y_lo", -128) == -128 && context.attributes().get_int("y_hi", 127) == 127 && !context.has_input(4);
+}
+
 bool is_padded(const Window& w) { return w.pad_top != 0 || w.pad_left != 0 || w.pad_bottom != 0 || w.pad_right != 0; }
 
 }  // namespace
@@ -115,7 +120,8 @@ ConvKernel conv_kernel(LowerContext& context, const Window& w) {
   if (takes_vectors(context, 3)) return vector_kernel(context, s, is_padded(w));
   if (context.attributes().get_int(spends_flash, 0) == 1) return winograd_kernel(context, s);
   const bool pairable = context.has_dual_multiply() && q_pairable(s.out_c, q_conv2d_taps(s), constant<std::int8_t>(context, 1), constant<std::int32_t>(context, 2));
-  if (pairable && s.groups > 1) return widened_kernel(context, s);
+  // Its assembly stores what is in the range of int8 and scaled without shifts; what else there is, it computes word by word.
+  if (pairable && s.groups > 1 && stores_plainly(context)) return widened_kernel(context, s);
   if (context.has_dual_multiply() && q_grouped_narrow_serves(s)) return grouped_narrow_kernel(context, s);
   if (pairable && q_grouped_conv2d_serves(s)) return grouped_kernel(context, s);
   // The other kernels compute four channels at least; those for scalar cores are the faster ones from three wanted channels on.

@@ -171,6 +171,13 @@ class Case(unittest.TestCase):
                                               capture_output=True, text=True)
                     self.assertEqual(compiled.returncode, 0, compiled.stderr[:2000])
 
+    def test_model_file_named_like_a_kernel(self):
+        path = self.folder / "gemm_row.onnx"  # the kernel of its own layers
+        path.write_bytes(hostile_model("m").SerializeToString())
+        result = self.run_tinytc(path)
+        self.assertEqual((0, ""), (result.returncode, result.stderr))
+        subprocess.run(["g++", "-fsyntax-only", str(self.out / "gemm_row.cpp")], check=True)
+
     def test_model_files_named_like_the_c_library(self):
         """They get a name of their own; beside every standard header their files compile, also where -I finds them first."""
         names = ("time", "string", "log", "stdint", "size_t", "errno", "class")

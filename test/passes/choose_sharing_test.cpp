@@ -73,6 +73,12 @@ TEST_CASE("balanced lets calls of one shape share with others together or not at
   CHECK(shared(calls_of(counts), Preference::balanced) == expected);
 }
 
+TEST_CASE("kernels that would be longer with their shape as data never share") {
+  Program program = calls_of({100000, 10, 20});
+  for (KernelCall& call : program.calls[Entry::predict]) call.kernel = "q_widened_conv2d";
+  for (const Preference preference : {Preference::balanced, Preference::size}) CHECK(shared(program, preference) == std::vector<bool>(3, false));
+}
+
 TEST_CASE("a kernel for single rows is dropped where the one for all shapes is there anyway and all shapes share") {
   const auto kernels = [](std::vector<std::string> names, Preference preference) {
     Program program = calls_of(std::vector<std::int64_t>(names.size(), 100));

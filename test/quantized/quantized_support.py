@@ -54,6 +54,6 @@ def host_function(folder: pathlib.Path):
 
 def kernels(folder: pathlib.Path) -> list[str]:
     """Names of the kernels that predict() calls."""
-    called = re.findall(r"^  (\w+)\(shape, ", (folder / "net.cpp").read_text(), re.MULTILINE)
+    called = re.findall(r"^  tinytc::(\w+)\(shape, ", (folder / "net.cpp").read_text(), re.MULTILINE)
     assert called
     return called
