@@ -84,6 +84,23 @@ TEST_CASE("A refusal says what is in the way") {
   }
 }
 
+TEST_CASE("An input that is an output as well, moved or not, is refused") {
+  Converted b;
+  const ValueId moved = b.node("Transpose", {b.input("x", {1, 4})}, {{"perm", Shape{1, 0}}});
+  b.output(moved);
+  b.output(b.node("DequantizeLinear", {b.node("QuantizeLinear", {moved, b.scale, b.zero}), b.scale, b.zero}));
+  CHECK_THROWS_WITH(convert_interface(b.graph, {DType::i8, {}}), Catch::Contains("an output as well"));
+}
+
+TEST_CASE("Moves that fork and join are followed once") {
+  Converted b;
+  ValueId x = b.input("x", {1, 4});
+  for (int i = 0; i < 60; ++i) x = b.node("Slice", {b.node("Concat", {x, x}, {{"axis", std::int64_t{0}}})}, {{"starts", Shape{0}}, {"ends", Shape{1}}});
+  b.output(b.node("DequantizeLinear", {b.node("QuantizeLinear", {x, b.scale, b.zero}), b.scale, b.zero}));
+  convert_interface(b.graph, {DType::i8, DType::i8});  // 2^60 ways, in either direction
+  CHECK(b.graph.type(b.graph.inputs[0]).dtype == DType::i8);
+}
+
 TEST_CASE("What has no scale is refused, with the name") {
   Converted b;
   const ValueId x = b.input("sound", {1, 4});

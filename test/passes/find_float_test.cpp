@@ -41,6 +41,20 @@ TEST_CASE("Nothing of a model with int8 forms is left in float32") {
   CHECK(b.found().empty());
 }
 
+TEST_CASE("A cast to bytes does not make a model a quantized one") {
+  Stored b;
+  b.output(b.node("Cast", {b.input("x", {1, 4})}, {{"to", std::int64_t{2}}}));
+  CHECK_FALSE(is_quantized(b.graph));
+}
+
+TEST_CASE("Elementwise operators that fork and join are followed once") {
+  Stored b;
+  ValueId y = b.node("MatMul", {b.through(b.input("x", {1, 4})), b.weight(b.none)});
+  for (int i = 0; i < 60; ++i) y = b.node("Add", {b.node("Sin", {y}), b.node("Cos", {y})});
+  b.output(y);
+  CHECK(b.found().front() == "MatMul because its result is not quantized");
+}
+
 TEST_CASE("What is left in float32 says why") {
   Stored b;
   const ValueId x = b.input("x", {1, 4});
