@@ -20,7 +20,7 @@ TEST_CASE("A symbol of any name is bound by --dim, the batch's too") {
   REQUIRE(import_graph(kSequence, 21, {.dims = {{"time", 7}, {"N", 2}}}).type(0).shape == Shape{2, 7, 3});
 }
 
-TEST_CASE("--batch and --dim may not say different things about one dimension") {
+TEST_CASE("One dimension may not get different numbers from --batch and --dim") {
   REQUIRE_THROWS_AS(import_graph(kSequence, 21, {.batch = 4, .dims = {{"time", 7}, {"N", 3}}}), UsageError);
   REQUIRE_THROWS_WITH(import_graph(kSequence, 21, {.batch = 4, .dims = {{"time", 7}, {"N", 3}}}), Catch::Contains("--batch 4 and --dim N=3"));
   REQUIRE(import_graph(kSequence, 21, {.batch = 4, .dims = {{"time", 7}, {"N", 4}}}).type(0).shape == Shape{4, 7, 3});
