@@ -19,6 +19,11 @@ namespace {
 
 const Value& weight_of(const LowerContext& context) { return context.graph.value(context.node.inputs[1]); }
 
+/// The shifts of the scales, or null.
+Argument shift_argument(LowerContext& context) {
+  return context.has_input(4) ? context.in(4) : literal("static_cast<const std::int8_t*>(nullptr)");
+}
+
 ConvKernel vector_kernel(LowerContext& context, QConv2dShape s, bool padded) {
   if (!padded) s.x_zero_point = 0;  // nobody reads it; so more layers share a function
   std::vector<std::uint32_t> packed(static_cast<std::size_t>(q_vector_conv2d_words(s)));
@@ -50,16 +55,14 @@ ConvKernel plain_kernel(LowerContext& context, const QConv2dShape& s) {
 ConvKernel paired_kernel(LowerContext& context, const QConv2dShape& s) {
   std::vector<std::uint32_t> packed(static_cast<std::size_t>(q_conv2d_packed_words(s)));
   q_conv2d_pack(s, constant<std::int8_t>(context, 1), constant<std::int32_t>(context, 2), constant<std::int32_t>(context, 3), packed.data());
-  const Argument shift = context.has_input(4) ? context.in(4) : literal("static_cast<const std::int8_t*>(nullptr)");
-  return {"runtime/q_conv2d.h", "q_conv2d", "QPairedConv", {word_table(context, weight_of(context).name, packed), shift},
+  return {"runtime/q_conv2d.h", "q_conv2d", "QPairedConv", {word_table(context, weight_of(context).name, packed), shift_argument(context)},
           q_conv2d_scratch(s), q_conv2d_lead_x(s), 1, s};
 }
 
 ConvKernel widened_kernel(LowerContext& context, const QConv2dShape& s) {
   std::vector<std::uint32_t> packed(static_cast<std::size_t>(q_widened_conv2d_packed_words(s)));
   q_widened_conv2d_pack(s, constant<std::int8_t>(context, 1), constant<std::int32_t>(context, 2), constant<std::int32_t>(context, 3), packed.data());
-  const Argument shift = context.has_input(4) ? context.in(4) : literal("static_cast<const std::int8_t*>(nullptr)");
-  return {"runtime/q_widened_conv2d.h", "q_widened_conv2d", "QWidenedConv", {word_table(context, weight_of(context).name, packed), shift},
+  return {"runtime/q_widened_conv2d.h", "q_widened_conv2d", "QWidenedConv", {word_table(context, weight_of(context).name, packed), shift_argument(context)},
           q_widened_conv2d_scratch(s), q_widened_conv2d_lead_x(s), 1, s};
 }
 
@@ -68,8 +71,7 @@ ConvKernel grouped_kernel(LowerContext& context, const QConv2dShape& s) {
   q_grouped_conv2d_spread(s, constant<std::int8_t>(context, 1), spread.data());
   std::vector<std::uint32_t> packed(static_cast<std::size_t>(q_grouped_conv2d_packed_words(s)));
   q_grouped_conv2d_pack(s, spread.data(), constant<std::int32_t>(context, 2), constant<std::int32_t>(context, 3), packed.data());
-  const Argument shift = context.has_input(4) ? context.in(4) : literal("static_cast<const std::int8_t*>(nullptr)");
-  return {"runtime/q_grouped_conv2d.h", "q_grouped_conv2d", "QGroupedConv", {word_table(context, weight_of(context).name, packed), shift},
+  return {"runtime/q_grouped_conv2d.h", "q_grouped_conv2d", "QGroupedConv", {word_table(context, weight_of(context).name, packed), shift_argument(context)},
           q_grouped_conv2d_scratch(s), q_grouped_conv2d_lead_x(s), 1, s};
 }
 
