@@ -1,6 +1,6 @@
 # tinytc_add_model(TARGET_NAME MODEL file.onnx TARGET name
 #                  [NAME identifier] [TRAIN selection] [LOSS loss] [OPTIMIZER optimizer]
-#                  [QUANTIZE int8 CALIBRATE samples.npz [CALIBRATION method] [KEEP_FLOAT names...] [INPUT_TYPE type] [OUTPUT_TYPE type]]
+#                  [QUANTIZE int8 CALIBRATE samples.npz [CALIBRATION method]] [KEEP_FLOAT names...] [INPUT_TYPE type] [OUTPUT_TYPE type]
 #                  [DATA files...] [OUTPUT_DIRECTORY dir] [ARGS arguments...])
 #
 # Compiles an ONNX model with tinytc and adds the result to TARGET_NAME, an executable or library of the same CMakeLists.txt: NAME.cpp

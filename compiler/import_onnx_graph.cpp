@@ -111,8 +111,31 @@ struct Builder {
   std::unordered_map<std::string, ValueId> ids = {};
   std::unordered_set<std::string> wanted = {};  // names that a node reads or that are outputs
   ErrorList errors = {};
+  const FlatNode* only = nullptr;  // the one node at hand, which `flat` does not have yet
   bool is_sound = true;  // every value so far has its type and every node its operands: type rules can run
 };
+
+/// Where a name stands: the first node that reads it, or else the one that computes it.
+std::string place_of(const Builder& builder, const std::string& name) {
+  if (builder.only != nullptr) return "\n  read by " + tinytc::describe(builder.only->location);
+  const auto line = [&](const char* what, const auto& names_of) -> std::string {
+    for (const FlatNode& node : builder.flat.nodes) {
+      const auto& names = names_of(node.proto);
+      if (std::find(names.begin(), names.end(), name) != names.end()) return fmt::format("\n  {} by {}", what, tinytc::describe(node.location));
+    }
+    return {};
+  };
+  const std::string read = line("read", [](const auto& proto) -> const auto& { return proto.input(); });
+  return read.empty() ? line("computed", [](const auto& proto) -> const auto& { return proto.output(); }) : read;
+}
+
+/// What to do about a type that nothing computes with.
+std::string hint_for(int type) {
+  if (type == TensorProto::FLOAT16 || type == TensorProto::BFLOAT16) return "\n  hint: export the model in float32";
+  const std::string name = type_name(type);
+  const bool is_quantized = name.starts_with("INT") || name.starts_with("UINT") || name.starts_with("FLOAT");  // other widths have a row
+  return is_quantized ? "\n  hint: quantize to int8 or uint8" : "";
+}
 
 /// The Graph's type of a name; adds an error, and answers f32, where there is none.
 TensorType type_of(Builder& builder, const std::string& name) {
@@ -122,12 +145,9 @@ TensorType type_of(Builder& builder, const std::string& name) {
   if (row != nullptr && row->dtype) {
     type.dtype = *row->dtype;
   } else {
-    const bool is_half =
-        tensor.elem_type() == TensorProto::FLOAT16 || tensor.elem_type() == TensorProto::BFLOAT16;
     builder.is_sound = false;
-    builder.errors.add(fmt::format("'{}' is of type {}, which is not supported{}", printable(name),
-                                   type_name(tensor.elem_type()),
-                                   is_half ? "\n  hint: export the model in float32" : ""));
+    builder.errors.add(fmt::format("'{}' is of type {}, which is not supported{}{}", printable(name), type_name(tensor.elem_type()),
+                                   place_of(builder, name), hint_for(tensor.elem_type())));
   }
   for (const auto& dim : tensor.shape().dim()) type.shape.push_back(dim.dim_value());
   return type;
@@ -325,6 +345,7 @@ std::string describe(const onnx::TypeProto& type) {
 
 std::string rule_message(const FlatModel& flat, const FlatNode& node) {
   Builder builder{flat};
+  builder.only = &node;
   const std::unordered_set<std::string> inputs(node.proto.input().begin(), node.proto.input().end());
   const std::unordered_set<std::string> arguments(flat.inputs.begin(), flat.inputs.end());
   for (const auto& name : inputs)

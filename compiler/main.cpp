@@ -25,6 +25,7 @@
 #include "passes/fit_memory.h"
 #include "passes/fuse.h"
 #include "passes/fuse_quantized.h"
+#include "passes/keep_float.h"
 #include "passes/keep_statistics.h"
 #include "passes/make_entries.h"
 #include "passes/remove_channels.h"
@@ -130,6 +131,10 @@ Imported import_model(const Options& options, Tracer& tracer) {
   if (!options.loss.empty()) add_loss(model, options.loss);
   tracer.stage("loss", model);
   result.original = model;
+  if (!options.quantize) {
+    keep_float(model, options.quantization.names.keep_float);
+    check_weights(model);
+  }
   simplify(model);
   move_dequantization(model);
   tracer.stage("simplify", model);

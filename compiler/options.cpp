@@ -99,7 +99,7 @@ void define_options(CLI::App& app, Raw& raw, Options& options) {
   app.add_option("--calibration", raw.calibration, "How ranges follow from them: minmax, percentile, mse or entropy")
       ->check(CLI::IsMember({"minmax", "percentile", "mse", "entropy"}))->capture_default_str();
   app.add_option("--activations", raw.activations, "int8, int16, or int16:GLOB,... for the tensors that these nodes read and compute")->capture_default_str();
-  app.add_option("--keep-float", raw.keep_float, "Nodes to leave in float32: comma-separated names or patterns")->allow_extra_args(false);
+  app.add_option("--keep-float", raw.keep_float, "Nodes of a quantized model, or with --quantize, to leave in float32: comma-separated names or patterns")->allow_extra_args(false);
   app.add_flag("--equalize", options.quantization.equalize, "Rescale channels of very different size between layers before quantizing");
   app.add_option("--input-type", raw.input_type, "int8 or float32: what predict() takes (default: as the model)")->check(CLI::IsMember({"int8", "float32"}));
   app.add_option("--output-type", raw.output_type, "int8 or float32: what it gives")->check(CLI::IsMember({"int8", "float32"}));
@@ -165,7 +165,7 @@ void check_quantization(const Raw& raw, Options& options) {
   options.validate = raw.validate;
   if (options.quantize && raw.calibrate.empty()) usage("--quantize needs --calibrate FILE: samples of the inputs, .npz or .npy");
   if (options.quantize && options.train) usage("--quantize with --train: training in int8 is not supported yet");
-  for (const char* detail : {"--calibrate", "--validate", "--calibration", "--activations", "--keep-float", "--equalize"})
+  for (const char* detail : {"--calibrate", "--validate", "--calibration", "--activations", "--equalize"})
     if (!options.quantize && raw.has(detail)) usage(fmt::format("{} belongs to --quantize int8", detail));
   for (Calibration method : {Calibration::minmax, Calibration::percentile, Calibration::mse, Calibration::entropy})
     if (name_of(method) == raw.calibration) options.quantization.calibration = method;

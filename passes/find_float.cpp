@@ -9,6 +9,7 @@
 
 #include "compiler/op.h"
 #include "compiler/quantization.h"
+#include "passes/keep_float.h"
 
 namespace tinytc {
 
@@ -26,10 +27,13 @@ class Reasons {
   explicit Reasons(const Graph& graph) : graph_(graph), producer_(producers(graph)), consumers_(consumers(graph)) {}
 
   std::string of(const Node& node) const {
+    if (node.attributes.get_int(keeps_float, 0) == 1) return "--keep-float names it";
     if (node.op->quantized == nullptr && !node.op->layout.elementwise) return "it has no int8 form";
     for (std::size_t i = 0; i < node.inputs.size(); ++i)
       if (std::string reason = of_operand(node, i); !reason.empty()) return reason;
-    return is_stored_later(node.outputs[0]) ? "" : "its result is not quantized";
+    if (!is_stored_later(node.outputs[0])) return "its result is not quantized";
+    if (consumers_[static_cast<std::size_t>(node.outputs[0])].size() > 1) return "its result is read in float32, too";
+    return node.op->quantized != nullptr ? "its int8 form does not take these operands, axes or attributes" : "it has no int8 form for these operands";
   }
 
  private:

@@ -14,6 +14,7 @@
 
 #include "compiler/op.h"
 #include "compiler/quantization.h"
+#include "passes/keep_float.h"
 #include "passes/remove_dead.h"
 
 namespace tinytc {
@@ -57,6 +58,8 @@ class QuantizedWalk {
     return it == real_.end() ? nullptr : &it->second;
   }
   DType dtype(ValueId id) const { return graph_.type(id).dtype; }
+  /// Whether the user wants the node on real numbers.
+  static bool stays_real(const Node& node) { return node.attributes.get_int(keeps_float, 0) == 1; }
   bool is_constant(ValueId id) const { return graph_.value(id).role == Role::constant; }
   bool is_single(ValueId id) const { return static_cast<std::size_t>(id) < uses_.size() && uses_[static_cast<std::size_t>(id)] == 1; }
   bool is_output(ValueId id) const { return std::find(graph_.outputs.begin(), graph_.outputs.end(), id) != graph_.outputs.end(); }
@@ -110,7 +113,7 @@ class QuantizedWalk {
     if (node.op->dequantizes) return dequantize(std::move(node));
     if (node.op->quantizes && fuses_) return quantize(std::move(node));
     if (node.op == &flip_) return flip(std::move(node));
-    if (node.op->move.moves && (move_stored(node) || move_signed(node))) return;
+    if (node.op->move.moves && !stays_real(node) && (move_stored(node) || move_signed(node))) return;
     renew_scales(node);
     append(std::move(node));
   }
@@ -258,7 +261,7 @@ class QuantizedWalk {
     if (const ValueId table = as_table(x, wanted, bounds, location); table != no_value) return table;
     if (const QuantizedTensor* other = real(x); other != nullptr && other->quantization.axis < 0) return requantized(x, *other, wanted, bounds, location);
     const Node* source = producer(x);
-    if (source == nullptr || !is_single(x) || source->outputs.size() != 1) return no_value;
+    if (source == nullptr || stays_real(*source) || !is_single(x) || source->outputs.size() != 1) return no_value;
     if (source->op->as_clamp != nullptr) {
       const Clamp clamp = source->op->as_clamp(*source);
       return fused(source->inputs[0], wanted, narrowed(bounds, clamp, wanted), location);
@@ -329,7 +332,7 @@ class QuantizedWalk {
     const Node& node = graph_.nodes[at->second];
     const bool is_one = element_count(graph_.shape(x)) == 1;  // a converted scalar constant
     if (node.op->dequantizes && is_one && is_constant(node.inputs[0])) return chain.nodes.push_back(at->second), true;
-    if (!node.op->layout.elementwise || node.outputs.size() != 1 || dtype(x) != DType::f32) return false;
+    if (!node.op->layout.elementwise || stays_real(node) || node.outputs.size() != 1 || dtype(x) != DType::f32) return false;
     for (ValueId id : node.inputs)
       if (id != no_value && !find_chain(id, chain)) return false;
     chain.nodes.push_back(at->second);

@@ -15,6 +15,7 @@ void move_dequantization(Graph& graph);
 ///   * clamps between operator and QuantizeLinear become bounds of the stored result.
 ///   * QuantizeLinear moves in front of operators that only move elements.
 ///   * a chain of element-wise operators with one stored operand becomes a table of 256 entries, which folding computes.
+/// Nodes with the attribute keeps_float (passes/keep_float) stay as they are.
 void fuse_quantized(Graph& graph);
 
 }  // namespace tinytc

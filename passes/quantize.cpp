@@ -9,10 +9,10 @@
 #include <numeric>
 #include <unordered_map>
 
-#include "compiler/names.h"
 #include "compiler/op.h"
 #include "passes/find_stored.h"
 #include "passes/fuse_quantized.h"
+#include "passes/keep_float.h"
 #include "passes/remove_dead.h"
 
 namespace tinytc {
@@ -33,22 +33,6 @@ bool is_candidate(const Graph& graph, const Node& node) {
   const auto is_real = [&](ValueId id) { return id != no_value && graph.type(id).dtype == DType::f32; };
   if (!is_real(node.inputs[0]) || !std::all_of(node.outputs.begin(), node.outputs.end(), is_real)) return false;
   return node.op->quantized != nullptr || node.op->move.moves || node.op->layout.elementwise;
-}
-
-/// Nodes, as bits, whose names fit one of the patterns of an option.
-std::vector<bool> named_nodes(const Graph& graph, const std::vector<std::string>& patterns, const char* option) {
-  std::vector<bool> result, fits(patterns.size(), false);
-  for (const Node& node : graph.nodes) {
-    bool is_named = false;
-    for (std::size_t i = 0; i < patterns.size(); ++i) {
-      if (!matches_glob(patterns[i], node.location.node)) continue;
-      fits[i] = is_named = true;
-    }
-    result.push_back(is_named);
-  }
-  for (std::size_t i = 0; i < patterns.size(); ++i)
-    if (!fits[i]) throw UserError(fmt::format("{} {}: no node has such a name\n  hint: --dump import lists the nodes", option, printable(patterns[i])));
-  return result;
 }
 
 std::vector<bool> candidates(const Graph& graph, const std::vector<std::string>& keep_float) {

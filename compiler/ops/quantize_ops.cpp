@@ -39,12 +39,16 @@ Quantization checked_quantization(const TypeContext& context, const Shape& tenso
   }
   const auto numbers = [&](int i) { return numbers_of(context.graph.value(context.node.inputs[static_cast<std::size_t>(i)])); };
   for (double scale : numbers(1)) {
-    if (!(scale > 0) || std::isinf(scale)) context.fail(fmt::format("its scale {} is not a positive number", scale));
+    if (!(scale > 0) || std::isinf(scale))
+      context.fail(fmt::format("its scale {} is not a positive number", scale),
+                   "scales are finite and above 0; quantize the model again, with calibration data in which the tensor is not always the same");
     result.scales.push_back(static_cast<float>(scale));
   }
   result.zero_points.assign(static_cast<std::size_t>(count), 0);
   if (!context.has_input(2)) return result;
-  if (context.input(2).dtype != stored) context.fail(fmt::format("its zero point is {}, the tensor {}", name_of(context.input(2).dtype), name_of(stored)));
+  if (context.input(2).dtype != stored)
+    context.fail(fmt::format("its zero point is {}, the tensor {}", name_of(context.input(2).dtype), name_of(stored)),
+                 "a zero point is one of the tensor's stored numbers and has its type");
   if (element_count(context.shape(2)) != count) context.fail(fmt::format("{} zero points for {} scales", element_count(context.shape(2)), count));
   const std::vector<double> zero_points = numbers(2);
   for (std::size_t c = 0; c < zero_points.size(); ++c) result.zero_points[c] = static_cast<std::int32_t>(zero_points[c]);

@@ -77,6 +77,7 @@ TEST_CASE("options without effect are wrong usage, and the message says what the
   CHECK_THROWS_WITH(parse({"--target", "host", "--target-file", "b.yaml"}), Catch::Contains("leave one out"));
   CHECK(parse({"--target-file", "b.yaml"}).options.target == "b.yaml");
   CHECK_THROWS_WITH(parse({"--calibration", "minmax"}), Catch::Contains("--calibration belongs to --quantize int8"));
+  CHECK(parse({"--keep-float", "a,b*"}).options.quantization.names.keep_float == std::vector<std::string>{"a", "b*"});  // of a model that came quantized, too
 }
 
 TEST_CASE("whole numbers and lists are refused in a few words") {

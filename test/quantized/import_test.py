@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -194,10 +195,12 @@ class Messages(InFolder):
         done = subprocess.run(command, capture_output=True, text=True)
         return done.returncode, done.stdout + done.stderr
 
-    def dense(self, zero_point: int = 0, quantized: bool = True) -> pathlib.Path:
+    def dense(self, zero_point=np.int8(0), quantized: bool = True) -> pathlib.Path:
+        """Weights of -126, or what stands for it as uint8."""
         m = Model((1, 8))
         if quantized:
-            operands = [m.constant(np.full((8, 4), -126, np.int8)), m.constant(np.float32(0.1)), m.constant(np.int8(zero_point))]
+            weight = -126 if zero_point.dtype == np.int8 else 2
+            operands = [m.constant(np.full((8, 4), weight, zero_point.dtype)), m.constant(np.float32(0.1)), m.constant(zero_point)]
             m.through(m.add("Gemm", m.through("x", 0.05, np.int8(0)), m.add("DequantizeLinear", *operands)), 0.1, np.int8(0), output="y")
         else:
             m.add("MatMul", "x", m.constant(np.ones((8, 4), np.float32)), output="y")
@@ -210,13 +213,70 @@ class Messages(InFolder):
     def test_what_stays_float_of_an_imported_model(self):
         """On the terminal and in the report, with the reason."""
         self.assertIn("quantized as it came; in float32: nothing", self.run_tinytc(self.dense())[1])
-        code, text = self.run_tinytc(self.dense(5), "--name", "net")
+        code, text = self.run_tinytc(self.dense(np.uint8(133)), "--name", "net")
         self.assertEqual(0, code, text)
         self.assertIn("in float32: node 'n3' (Gemm, #3) because its weights less their zero point exceed 8 bits", text)
         facts = json.loads((self.folder / "out" / "net.report.json").read_text())["quantized"]
         self.assertIsNone(facts["calibration"])
         self.assertEqual(["its weights less their zero point exceed 8 bits"], [node["reason"] for node in facts["float_nodes"]])
         self.assertNotIn("quantized", self.run_tinytc(self.dense(quantized=False))[1])
+
+    def layer(self, form: str, zero_points) -> tuple[pathlib.Path, Model]:
+        """A convolution, Gemm or MatMul of 4 channels in QDQ or QOperator form, its int8 weights with these zero points: one, or one a channel."""
+        random, zeros, operator = np.random.default_rng(6), np.asarray(zero_points, np.int8), form.split("_")[0]
+        shape, axis = {"Conv": ((4, 2, 3, 3), 0), "Gemm": ((4, 32), 0), "MatMul": ((32, 4), 1)}[operator]
+        m = Model() if operator == "Conv" else Model((1, 32))
+        stored = random.integers(-127, 128, shape).astype(np.int8)
+        weight = [m.constant(stored), m.constant(np.full(zeros.shape, 0.01, np.float32)), m.constant(zeros)]
+        of_input, of_output = ([m.constant(np.float32(scale)), m.constant(np.int8(zero))] for scale, zero in ((0.03, 2), (0.1, -5)))
+        x = m.add("QuantizeLinear", "x", *of_input)
+        if form.endswith("operator"):
+            y = m.add(f"QLinear{operator}", x, *of_input, *weight, *of_output)
+        else:
+            attributes = {"axis": axis} if zeros.ndim else {}
+            operands = [m.add("DequantizeLinear", x, *of_input), m.add("DequantizeLinear", *weight, **attributes)]
+            y = m.add("QuantizeLinear", m.add(operator, *operands, **({"transB": 1} if operator == "Gemm" else {})), *of_output)
+        m.add("DequantizeLinear", y, *of_output, output="y")
+        return m.write(self.folder), m
+
+    def test_weights_with_a_zero_point(self):
+        """Refused for each operator and form, with node, weight, number and remedies; the remedy --keep-float works, and computes what ONNX says."""
+        for form in ("Conv", "Gemm", "MatMul", "Conv_operator", "MatMul_operator"):
+            for zeros, said in ((3, "zero point 3, "), ([0, 0, -2, 1], "zero point -2 in channel 2, ")):
+                with self.subTest(form, zeros=zeros):
+                    path, m = self.layer(form, zeros)
+                    code, text = self.run_tinytc(path)
+                    name = "n1" if form.endswith("operator") else "n3"
+                    self.assertEqual(1, code, text)
+                    self.assertFalse((self.folder / "out").exists())
+                    self.assertIn(f"node '{name}' (", text)
+                    self.assertIn(f"int8 weight 'c0' has the {said}", text)
+                    self.assertIn(f"--keep-float '{name}'", text)
+                    self.assertIn("WeightSymmetric", text)
+                    folder = emit(path, "--keep-float", name)
+                    x = np.random.default_rng(7).standard_normal(m.shape).astype(np.float32)
+                    wanted = self.reference(path, x)
+                    np.testing.assert_allclose(host_function(folder)(x, wanted), wanted, atol=1e-6)
+                    self.assertFalse([called for called in kernels(folder) if called.startswith(("q_conv", "q_dense", "q_matmul", "q_paired"))])
+                    code, text = self.run_tinytc(path, "--keep-float", name)
+                    self.assertIn("because --keep-float names it", text)
+                    shutil.rmtree(self.folder / "out")
+
+    def test_weights_without(self):
+        for form in ("Conv", "Gemm", "MatMul", "Conv_operator", "MatMul_operator"):
+            for zeros in (0, [0, 0, 0, 0]):
+                with self.subTest(form, zeros=zeros):
+                    self.assertIn("in float32: nothing", self.run_tinytc(self.layer(form, zeros)[0])[1])
+
+    def test_keep_float_of_a_model_that_came_quantized(self):
+        self.assertIn("(Gemm, #3) because --keep-float names it", self.run_tinytc(self.dense(), "--keep-float", "n3")[1])
+        shutil.rmtree(self.folder / "out")
+        for model, pattern, message in ((self.dense(), "n2", "no node has such a name"),  # a conversion
+                                        (self.dense(quantized=False), "*", "the model is not quantized, all of it computes in float32")):
+            code, text = self.run_tinytc(model, "--keep-float", pattern)
+            self.assertEqual(1, code, text)
+            self.assertIn(message, text)
+            self.assertFalse((self.folder / "out").exists())
 
     def test_all_kept_float(self):
         random = self.samples(np.random.default_rng(1).standard_normal((4, 1, 8)).astype(np.float32))

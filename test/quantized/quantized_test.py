@@ -354,6 +354,7 @@ class Refusals(unittest.TestCase):
                 message = self.refused(scale, np.int8(0))
                 self.assertIn("'dq'", message)
                 self.assertIn("is not a positive number", message)
+                self.assertIn("hint: scales are finite and above 0", message)
 
     def test_number_of_scales(self):
         self.assertIn("3 scales for the 4 indices of axis 1", self.refused([1.0, 1.0, 1.0], np.zeros(3, np.int8), axis=1))
@@ -363,7 +364,10 @@ class Refusals(unittest.TestCase):
 
     def test_bit_widths(self):
         zero = numpy_helper.from_array(np.zeros((), np.int8), "zero")
-        self.assertIn("is not supported", self.refused(1.0, numpy_helper.to_array(zero), stored=TensorProto.INT4))
+        for stored in (TensorProto.INT4, TensorProto.UINT4, TensorProto.FLOAT8E4M3FN):
+            message = self.refused(1.0, numpy_helper.to_array(zero), stored=stored)
+            for part in ("is not supported", "read by node 'dq' (DequantizeLinear, #0)", "hint: quantize to int8 or uint8"):
+                self.assertIn(part, message)
 
 
 if __name__ == "__main__":
