@@ -28,6 +28,7 @@
 #include "passes/keep_float.h"
 #include "passes/keep_statistics.h"
 #include "passes/make_entries.h"
+#include "passes/merge_conversions.h"
 #include "passes/remove_channels.h"
 #include "passes/select_trained.h"
 #include "passes/spend_flash.h"
@@ -136,6 +137,7 @@ Imported import_model(const Options& options, Tracer& tracer) {
     check_weights(model);
   }
   simplify(model);
+  merge_conversions(model);
   move_dequantization(model);
   tracer.stage("simplify", model);
   fold_constants(model, false);

@@ -332,7 +332,7 @@ class QuantizedWalk {
     const Node& node = graph_.nodes[at->second];
     const bool is_one = element_count(graph_.shape(x)) == 1;  // a converted scalar constant
     if (node.op->dequantizes && is_one && is_constant(node.inputs[0])) return chain.nodes.push_back(at->second), true;
-    if (!node.op->layout.elementwise || stays_real(node) || node.outputs.size() != 1 || dtype(x) != DType::f32) return false;
+    if (!node.op->layout.elementwise || stays_real(node) || node.outputs.size() != 1 || (dtype(x) != DType::f32 && dtype(x) != DType::boolean)) return false;
     for (ValueId id : node.inputs)
       if (id != no_value && !find_chain(id, chain)) return false;
     chain.nodes.push_back(at->second);

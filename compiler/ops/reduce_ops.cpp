@@ -283,6 +283,7 @@ OpRows reduce_ops() {
   for (const Reduction& reduction : reductions) {
     rows.push_back(reduction_row(reduction));
     if (std::string(reduction.name) == "ReduceMean") rows.back().quantized = int8::quantized_mean;
+    rows.back().move.moves = reduction.slope == Slope::extreme;  // results are elements of the operand
     if (reduction.slope == Slope::functor || reduction.slope == Slope::functor_of_x ||
         reduction.slope == Slope::extreme)
       rows.push_back(reduction_grad_row(reduction));

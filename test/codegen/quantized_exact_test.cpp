@@ -51,6 +51,11 @@ TEST_CASE("conversions around what moves or selects elements cancel, bit for bit
       b.output(quantize(b, b.node("MaxPool", {x}, {{"kernel_shape", Shape{2, 3}}, {"pads", Shape{1, 1, 0, 1}}}), s));
       check_fused(b.graph, {"MaxPool"});
     }
+    SECTION("the extremes of a row") {
+      x = b.node("ReduceMax", {x}, {{"axes", Shape{1, 2}}, {"keepdims", std::int64_t{0}}});
+      b.output(quantize(b, b.node("ReduceMin", {x}, {{"axes", Shape{1}}}), s));
+      check_fused(b.graph, {"ReduceMax", "ReduceMin"});
+    }
     SECTION("pairs between moves") {
       x = dequantize(b, quantize(b, b.node("Reshape", {x}, {{"shape", Shape{4, 128}}}), s), s);
       b.output(quantize(b, b.node("Slice", {x}, {{"starts", Shape{1}}, {"ends", Shape{4}}}), s));

@@ -75,7 +75,9 @@ def functions() -> Network:
     n.add("Tanh")
     n.add("Mul", [n.last, gate])
     n.add("HardSwish")
-    n.add("LeakyRelu", alpha=0.1)
+    y = n.add("LeakyRelu", alpha=0.1)
+    large = n.add("Greater", [y, n.constant(np.float32(1))])
+    n.add("Where", [large, y, n.add("Softplus", [y])])  # PyTorch's softplus
     n.add("MatMul", [n.last, n.weight(16, 4)])
     return n
 
@@ -137,6 +139,7 @@ FORMS = {
     "uint8": {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QInt8},
     "uint8_channels": {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QInt8, "per_channel": True},
     "uint8_weights": {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QUInt8},
+    "pairs": {"activation_type": QuantType.QInt8, "weight_type": QuantType.QInt8, "extra_options": {"AddQDQPairToWeight": True, "DedicatedQDQPair": True}},
     "qoperator": {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QInt8, "quant_format": QuantFormat.QOperator},
     "qoperator_int8": {"activation_type": QuantType.QInt8, "weight_type": QuantType.QInt8, "quant_format": QuantFormat.QOperator, "per_channel": True},
 }
