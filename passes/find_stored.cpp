@@ -25,7 +25,7 @@ class Walk {
     std::size_t leaves = 0;
     do {
       leaves = forced_.size();
-      open_.clear(), absorbed_.clear(), leaf_of_.clear(), length_.clear(), refused_.clear();
+      open_.clear(), absorbed_.clear(), joined_.clear(), leaf_of_.clear(), length_.clear(), refused_.clear();
       for (std::size_t n = 0; n < graph_.nodes.size(); ++n)
         if (is_stored_[n]) visit(n);
       for (const auto& [id, leaf] : leaf_of_)
@@ -50,8 +50,9 @@ class Walk {
     if (absorbs(at)) {
       absorbed_.insert(at.inputs[0]);
       open_.insert(at.outputs[0]);
+      if (joined_.count(at.inputs[0]) != 0) joined_.insert(at.outputs[0]);
     } else if (at.op->move.moves) {
-      if (at.op->move.all_inputs) open_.insert(at.outputs[0]);
+      if (at.op->move.all_inputs) open_.insert(at.outputs[0]), joined_.insert(at.outputs[0]);
     } else if (!extend_chain(at)) {
       if (at.op->quantized == nullptr) refused_.push_back(n);
       else open_.insert(at.outputs[0]);
@@ -63,6 +64,7 @@ class Walk {
     const ValueId x = at.inputs[0];
     const bool is_move = at.op->move.moves && !at.op->move.all_inputs;
     if (at.outputs.size() != 1 || (!is_move && at.op->as_clamp == nullptr) || uses_[static_cast<std::size_t>(x)] != 1) return false;
+    if (!is_move && joined_.count(x) != 0) return false;  // the operands would have the clamp's scale, and it a table all the same
     return open_.count(x) != 0 || (is_move && leaf_of_.count(x) != 0 && forced_.count(x) == 0);
   }
 
@@ -133,9 +135,15 @@ class Walk {
     return no_value;
   }
 
+  /// The stored tensor that a result becomes behind the moves that absorb it, one after the other.
+  ValueId end_of(ValueId id) const {
+    while (absorbed_.count(id) != 0) id = node(static_cast<std::size_t>(readers_[static_cast<std::size_t>(id)].front())).outputs[0];
+    return id;
+  }
+
   /// One scale for the operands of a Concat and its result.
   void share(const Node& at) {
-    const ValueId result = group_.at(at.outputs[0]);
+    const ValueId result = group_.at(end_of(at.outputs[0]));
     for (ValueId id : at.inputs) {
       const ValueId point = id == no_value ? no_value : own_point(id);
       if (point == no_value) continue;
@@ -151,6 +159,7 @@ class Walk {
   const std::vector<std::vector<int>> readers_;
   const std::vector<int> uses_;
   std::set<ValueId> open_, absorbed_, forced_;
+  std::set<ValueId> joined_;  // open ones that several operands' elements make up
   std::map<ValueId, ValueId> leaf_of_;
   std::map<ValueId, std::size_t> length_;  // functions of a chain up to a value
   std::vector<std::size_t> refused_;

@@ -114,6 +114,28 @@ TEST_CASE("Operands of a Concat share its scale unless somebody else reads them"
   }
 }
 
+TEST_CASE("Operands of a Concat share the scale of its result behind moves, not behind a clamp") {
+  GraphBuilder b;
+  const ValueId x = b.input("x", {1, 2, 3, 3});
+  const ValueId first = conv(b, x, 2, "a"), second = conv(b, x, 2, "b");
+  const ValueId joined = b.node("Concat", {first, second}, {{"axis", std::int64_t{1}}}), flat = b.node("Flatten", {joined});
+  const auto finish = [&](ValueId end) {
+    b.output(b.node("Gemm", {end, b.constant("w", {36, 3})}));
+    return fused(quantized(b.graph, {{first, {0, 1}}, {second, {-2, 0}}, {joined, {-2, 1}}, {flat, {-2, 1}}, {end, {-2, 5}}}));
+  };
+  SECTION("moves") {
+    const Graph graph = finish(b.node("Transpose", {flat}, {{"perm", std::vector<std::int64_t>{0, 1}}}));
+    CHECK(ops_of(graph) == Names{"QuantizeLinear", "Int8Conv", "Int8Conv", "Concat", "Flatten", "Transpose", "Int8Dense", "DequantizeLinear"});
+    CHECK(graph.type(only(graph, "Concat").outputs[0]).quantization == quantization_for({-2, 5}));
+  }
+  SECTION("a clamp") {
+    const Graph graph = finish(b.node("Relu", {flat}));
+    CHECK(ops_of(graph) == Names{"QuantizeLinear", "Int8Conv", "Int8Conv", "Concat", "Flatten", "DequantizeLinear", "Relu", "QuantizeLinear", "Int8Table",
+                                 "Int8Dense", "DequantizeLinear"});  // the table's own operators are folded later
+    CHECK(graph.type(only(graph, "Concat").outputs[0]).quantization == quantization_for({-2, 1}));
+  }
+}
+
 TEST_CASE("A chain of functions is stored at its end only") {
   GraphBuilder b;
   const ValueId x = b.input("x", {1, 2, 3, 3});
