@@ -5,6 +5,8 @@
 
 #include <cmath>
 
+#include "passes/find_masks.h"
+
 namespace tinytc {
 
 namespace {
@@ -23,7 +25,11 @@ Observer::Observer(const Graph& graph, const std::vector<ValueId>& wanted, std::
     : model_(with_outputs(graph, wanted), optimisation) {
   for (std::size_t i = 0; i < own_inputs.value_or(graph.inputs.size()); ++i)
     interface_.inputs.push_back(add_value(interface_, graph.value(graph.inputs[i])));
-  for (ValueId id : wanted) names_.push_back(graph.value(id).name);
+  const std::vector<bool> masks = find_masks(graph);
+  for (ValueId id : wanted) {
+    names_.push_back(graph.value(id).name);
+    may_be_infinite_.push_back(masks[static_cast<std::size_t>(id)]);
+  }
 }
 
 void Observer::run(const Samples& samples, const Visit& visit, int step) {
@@ -34,7 +40,7 @@ void Observer::run(const Samples& samples, const Visit& visit, int step) {
     for (std::size_t i = 0; i < results.size(); ++i) {
       const std::span<const float> elements(reinterpret_cast<const float*>(results[i].data()), results[i].size() / sizeof(float));
       for (float element : elements)
-        if (!std::isfinite(element))
+        if (std::isnan(element) || (std::isinf(element) && !may_be_infinite_[i]))
           throw UserError(fmt::format("--calibrate: tensor '{}' is not finite for sample {}\n  hint: are the inputs scaled as the model expects?",
                                       printable(names_[i]), sample));
       visit(i, elements);

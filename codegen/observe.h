@@ -18,7 +18,7 @@ class Observer {
 
   using Visit = std::function<void(std::size_t which, std::span<const float> elements)>;
   /// Runs every `step`-th sample from the first on, and shows each wanted tensor of each sample, in the order of `wanted`. Memory does not
-  /// grow with the number of samples. UserError when a tensor holds NaN or infinity.
+  /// grow with the number of samples. UserError when a tensor holds NaN, or infinity that comes from no mask (passes/find_masks).
   void run(const Samples& samples, const Visit& visit, int step = 1);
   /// What the inputs behind those of samples hold from now on.
   void set_other_inputs(std::vector<Tensor> tensors) { others_ = std::move(tensors); }
@@ -27,6 +27,7 @@ class Observer {
   Graph interface_;  // the inputs that take samples
   std::vector<Tensor> others_;
   std::vector<std::string> names_;
+  std::vector<bool> may_be_infinite_;
   HostModel model_;
 };
 

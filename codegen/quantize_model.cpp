@@ -35,7 +35,9 @@ std::vector<Histogram> histograms(Observer& observer, const Samples& samples, st
     result[which].lo = std::min(result[which].lo, double{*lo});
     result[which].hi = std::max(result[which].hi, double{*hi});
   });
-  observer.run(samples, [&](std::size_t which, std::span<const float> elements) { result[which].add(elements); });
+  observer.run(samples, [&](std::size_t which, std::span<const float> elements) {
+    if (std::isfinite(result[which].hi - result[which].lo)) result[which].add(elements);  // a mask is not stored
+  });
   return result;
 }
 

@@ -128,7 +128,8 @@ class Comparison {
     fuse_quantized(fused_);
     fold_constants(fused_, true);
     for (std::size_t k = 0; k < real_.outputs.size(); ++k)
-      add_pair({}, real_.outputs[k], fused_.outputs[k], scale_of_output(quantized, quantized.outputs[k]));
+      add_pair({}, real_.outputs[k], fused_.outputs[k],
+               is_float(real_.type(real_.outputs[k]).dtype) ? scale_of_output(quantized, quantized.outputs[k]) : std::nullopt);  // positions have none
     output_count_ = pairs_.size();
     for (std::size_t i = 0; i < conversions.size(); ++i)
       add_pair(conversions[i]->location, counterpart.at(conversions[i]->inputs[0]), fused_.outputs[real_.outputs.size() + i],

@@ -10,6 +10,7 @@
 #include <unordered_map>
 
 #include "compiler/op.h"
+#include "passes/find_masks.h"
 #include "passes/find_stored.h"
 #include "passes/fuse_quantized.h"
 #include "passes/keep_float.h"
@@ -35,9 +36,25 @@ bool is_candidate(const Graph& graph, const Node& node) {
   return node.op->quantized != nullptr || node.op->move.moves || node.op->layout.elementwise;
 }
 
-std::vector<bool> candidates(const Graph& graph, const std::vector<std::string>& keep_float) {
+/// Whether each value is masked: it holds numbers beyond all others, and comes from a constant with such numbers.
+std::vector<bool> masked_values(const Graph& graph, const Ranges& ranges) {
+  std::vector<bool> result = find_masks(graph);
+  for (std::size_t v = 0; v < result.size(); ++v) {
+    const auto seen = ranges.find(static_cast<ValueId>(v));
+    result[v] = result[v] && seen != ranges.end() && std::max(-seen->second.lo, seen->second.hi) >= mask_size;
+  }
+  return result;
+}
+
+std::vector<bool> candidates(const Graph& graph, const Ranges& ranges, const std::vector<std::string>& keep_float) {
   std::vector<bool> result = named_nodes(graph, keep_float, "--keep-float");
-  for (std::size_t n = 0; n < result.size(); ++n) result[n] = !result[n] && is_candidate(graph, graph.nodes[n]);
+  const std::vector<bool> masked = masked_values(graph, ranges);
+  const auto is_masked = [&](ValueId id) { return id != no_value && masked[static_cast<std::size_t>(id)]; };
+  for (std::size_t n = 0; n < result.size(); ++n) {
+    const Node& node = graph.nodes[n];
+    const bool meets_mask = std::any_of(node.inputs.begin(), node.inputs.end(), is_masked) || std::any_of(node.outputs.begin(), node.outputs.end(), is_masked);
+    result[n] = !result[n] && !meets_mask && is_candidate(graph, node);
+  }
   return result;
 }
 
@@ -288,7 +305,7 @@ void absorb_biases(Graph& graph) {
 }
 
 QuantizationPlan plan_quantization(const Graph& graph, const Ranges& ranges, const QuantizationNames& names) {
-  QuantizationPlan plan{candidates(graph, names.keep_float), {}};
+  QuantizationPlan plan{candidates(graph, ranges, names.keep_float), {}};
   const std::vector<bool> is_wide = named_nodes(graph, names.int16, "--activations int16");
   while (true) {
     leave_light_parts(graph, plan.is_stored);

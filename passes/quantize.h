@@ -44,6 +44,7 @@ struct QuantizeFacts {
 ///   * A clamp behind an operator belongs to it, so its result is stored, not the operator's. The same with operators that move elements.
 ///   * A chain of element-wise functions of one tensor is stored at its end only: it becomes a table.
 ///   * What only moves elements keeps scale and zero point. Operands of a Concat that nobody else reads get its scale.
+///   * What masks something (passes/find_masks) and whoever reads it stay on real numbers.
 ///   * Moves and functions without a layer with weights, a sum or the like beside them stay on real numbers.
 /// Throws UserError when a pattern fits no node.
 QuantizationPlan plan_quantization(const Graph& graph, const Ranges& ranges, const QuantizationNames& names);

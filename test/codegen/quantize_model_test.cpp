@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 #include <cmath>
+#include <limits>
 #include <random>
 
 #include "codegen/observe.h"
@@ -113,6 +114,35 @@ TEST_CASE("Bias correction takes the mean error away") {
   // Uncorrected it is 64 inputs * 0.25 on average * 0.35 = 5.6. What is left: the output's rounding (a step is near 3, uniform over 100
   // outputs: deviation 0.09) and the difference of the two sets' inputs (deviation 0.33 per input, 64 of them, 50 samples: 0.35 * 0.37 = 0.13).
   CHECK(std::abs(mean) < 0.6);
+}
+
+TEST_CASE("Scores that attention masks stay in float32 between int8 products, whatever the mask's number and the method") {
+  for (const double number : {-std::numeric_limits<double>::infinity(), double{std::numeric_limits<float>::lowest()}, -1e9})
+    for (const Calibration method : {Calibration::minmax, Calibration::percentile, Calibration::mse, Calibration::entropy}) {
+      INFO(number << " " << name_of(method));
+      GraphBuilder b;
+      const ValueId x = b.input("x", {4, 4});
+      const auto product = [&](ValueId y, double scale) {
+        std::vector<double> w;
+        for (int i = 0; i < 16; ++i) w.push_back(scale * (i * 5 % 7 - 3));
+        return b.node("MatMul", {y, b.constant("w", {4, 4}, w)});
+      };
+      std::vector<double> mask(16, 0);
+      for (std::size_t i = 0; i < 4; ++i) std::fill(mask.begin() + static_cast<std::ptrdiff_t>(i * 5 + 1), mask.begin() + static_cast<std::ptrdiff_t>(i * 4 + 4), number);
+      const ValueId shares = b.node("Softmax", {b.node("Add", {product(x, 0.5), b.constant("mask", {4, 4}, mask)})});
+      b.output(b.node("MatMul", {shares, product(x, 0.25)}));
+      Graph graph = b.graph;
+      const Samples samples = draw(graph, 20, 3);
+      quantize_model(graph, samples, {method, {}, false});
+      fuse_quantized(graph);
+      const Names names = ops_of(graph);
+      for (const char* real : {"Add", "Softmax"}) CHECK_THAT(names, Catch::VectorContains(std::string(real)));
+      CHECK(std::count(names.begin(), names.end(), "Int8Dense") == 2);
+      CHECK(std::count(names.begin(), names.end(), "Int8MatMul") == 1);
+      // Scores and values are off by half a step of 255 on average, shares less than the scores: 40 dB against all of the signal.
+      const Outputs real = run(b.graph, samples), stored = run(graph, samples);
+      CHECK(mean_square(stored[0], &real[0]) < 1e-3 * mean_square(real[0]));
+    }
 }
 
 TEST_CASE("Random graphs: quantized is near to float, and every node says where it computes") {

@@ -53,6 +53,18 @@ TEST_CASE("errors of every stored tensor and of the output, worst layer first") 
   }
 }
 
+TEST_CASE("a model that ends in positions has the errors of its stored tensors only") {
+  const auto model = [](bool stored) {
+    GraphBuilder builder{relu_model(2, stored)};
+    builder.graph.outputs = {builder.node("ArgMax", {builder.graph.outputs[0]}, {{"axis", std::int64_t{1}}})};
+    return builder.graph;
+  };
+  const Validation result = validate(model(false), model(true), samples_of({0.75F, -2.125F}, 1));
+  CHECK(result.outputs.empty());
+  CHECK(result.layers.size() == 2);
+  CHECK_FALSE(result.agreement);
+}
+
 TEST_CASE("accuracy and agreement count the first largest element") {
   // Samples of (first, second): float sees (1, 1.125) as class 1, int8 has 1 twice and says class 0.
   const Samples samples = samples_of({1, 1.125F, 0, 4, 4, 0, -1, -1}, 4, {1, 1, 1, 0});
