@@ -42,7 +42,8 @@ ValueId average(QuantizeContext& context, Attributes attributes) {
   if (x == nullptr || context.shape(0).size() < 3 || context.shape(0).size() > 4) return no_value;
   const Window w = pool_window(attributes, context.shape(0));
   constexpr std::int64_t largest_window = 1 << 15;  // sums stay within 2^31, those of int8 below 2^23
-  if (w.kernel_h * w.kernel_w > largest_window) return no_value;
+  const bool is_shifted = context.is_wide() && x->quantization.zero_points[0] != 0;  // less its zero point, a number may have twice the size
+  if (w.kernel_h * w.kernel_w > (is_shifted ? largest_window / 2 : largest_window)) return no_value;
   const double ratio = double{x->quantization.scales[0]} / double{context.output.scales[0]};
   if (!(ratio < q_power_of_two(28))) return no_value;
   std::vector<double> scales;

@@ -1,6 +1,6 @@
 """Forms of quantized models that exporters write: operands computed from constants, types of inputs and outputs, what is said of them.
 
-    python test/quantized/import_test.py [Known|Dynamic|Flattened|Types|Messages]
+    python test/quantized/import_test.py [Known|Dynamic|Wide|Flattened|Types|Messages]
 
 Exit code 77: onnx or onnxruntime are missing.
 """
@@ -31,7 +31,7 @@ class Model:
     """A graph of `x` [1, 2, 4, 4] and `y`; what a test adds to it."""
 
     def __init__(self, shape=(1, 2, 4, 4), stored=TensorProto.FLOAT):
-        self.nodes, self.constants, self.shape, self.stored = [], [], shape, stored
+        self.nodes, self.constants, self.shape, self.stored, self.opset = [], [], shape, stored, 17
 
     def constant(self, array) -> str:
         self.constants.append(numpy_helper.from_array(np.asarray(array), f"c{len(self.constants)}"))
@@ -54,7 +54,7 @@ class Model:
     def write(self, folder: pathlib.Path, output=TensorProto.FLOAT) -> pathlib.Path:
         graph = helper.make_graph(self.nodes, "g", [helper.make_tensor_value_info("x", self.stored, self.shape)],
                                   [helper.make_tensor_value_info("y", output, None)], self.constants)
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", self.opset)], ir_version=10)
         path = folder / f"model{len(list(folder.iterdir()))}.onnx"  # another for each: what is emitted from a file is kept
         onnx.save(onnx.shape_inference.infer_shapes(model), path)
         return path
@@ -129,6 +129,23 @@ class Dynamic(InFolder):
             wanted = self.reference(path, x)
             # Quotients and products are single ones on both sides; the scale's two roundings may differ in the last bit.
             np.testing.assert_allclose(predict(x, wanted), wanted, rtol=1e-6, atol=0)
+
+
+class Wide(InFolder):
+    """int16 activations with a zero point, as onnxruntime's quantizer makes them unless told otherwise."""
+
+    def test_product_and_sum(self):
+        """Less its zero point a number has 16 bits and a sign: products of two such leave 32 bits, and are computed in float32."""
+        for zero, scale in ((-32768, 5e-5), (0, 1e-4)):
+            with self.subTest(zero):
+                m, at = Model(), np.int16(zero)
+                m.opset = 21
+                x = m.through(m.add("Abs", "x"), scale, at)
+                y = m.through(m.add("Mul", x, m.through(m.add("Sigmoid", "x"), scale / 4, at)), scale, at)
+                m.through(m.add("Add", x, y), 2.13 * scale, at, output="y")
+                called = self.compare(m, 2.13 * scale)
+                self.assertIn("q16_add", called)
+                self.assertEqual(zero == 0, "q16_mul" in called, called)
 
 
 class Flattened(InFolder):
