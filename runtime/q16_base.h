@@ -17,13 +17,12 @@ TINYTC_INLINE Y q16_clamp(std::int64_t value, const QOutput& out) {
   return static_cast<Y>(min_of<std::int64_t>(max_of<std::int64_t>(value, out.lo), out.hi));
 }
 
-/// clamp(zero point + floor((sum multiplier + 2^(shift - 1)) / 2^shift)): one rounding, ties upwards. The scale
-/// has shifts; |sum multiplier| < 3 * 2^61.
+/// clamp(zero point + sum multiplier / 2^shift): one rounding, ties to even. The scale has shifts;
+/// |sum multiplier| < 3 * 2^61.
 template <typename Y, typename Acc>
 TINYTC_INLINE Y q16_requantized(Acc sum, const QScale& scale, int c, const QOutput& out) {
   const std::int64_t product = static_cast<std::int64_t>(sum) * scale.multiplier[c];
-  const int shift = scale.shift[c];
-  return q16_clamp<Y>(((product + (std::int64_t{1} << (shift - 1))) >> shift) + out.zero_point, out);
+  return q16_clamp<Y>(q_shift_even(product, scale.shift[c]) + out.zero_point, out);
 }
 
 /// Two int16 at any even address as lanes.

@@ -13,8 +13,8 @@
 
 namespace tinytc {
 
-/// (a a_multiplier + b b_multiplier + offset) / 2^shift, rounded down; the output's zero point and the half that
-/// makes it a rounding are in `offset`. Multipliers lie within +-2^30, shift in [1, 45]: sums stay below 2^62.
+/// (a a_multiplier + b b_multiplier + offset) / 2^shift, rounded with ties to even, and the output's zero point
+/// after it. Multipliers lie within +-2^30, shift in [1, 45]: sums stay below 2^62.
 struct Q16Sum {
   std::int32_t a_multiplier;
   std::int32_t b_multiplier;
@@ -25,18 +25,18 @@ struct Q16Sum {
 template <typename Y>
 TINYTC_INLINE Y q16_sum_element(const Q16Sum& f, int a, int b, const QOutput& out) {
   const std::int64_t sum = f.offset + static_cast<std::int64_t>(f.a_multiplier) * a + static_cast<std::int64_t>(f.b_multiplier) * b;
-  return q16_clamp<Y>(sum >> f.shift, out);
+  return q16_clamp<Y>(q_shift_even(sum, f.shift) + out.zero_point, out);
 }
 
 /// The product of (a - a_zero_point) and (b - b_zero_point), below 2^31, times multiplier / 2^shift.
 template <typename Y>
 TINYTC_INLINE Y q16_product_element(const QProduct& f, int a, int b, const QOutput& out) {
   const std::int64_t product = static_cast<std::int64_t>((a - f.a_zero_point) * (b - f.b_zero_point)) * f.multiplier;
-  return q16_clamp<Y>(((product + (std::int64_t{1} << (f.shift - 1))) >> f.shift) + out.zero_point, out);
+  return q16_clamp<Y>(q_shift_even(product, f.shift) + out.zero_point, out);
 }
 
 /// y = clamp(a + b), rescaled; also a - b. Each of a, b, y is int8 or int16; y may lie on an operand of its own
-/// shape whose elements are as large. `out.zero_point` is not used: the offset holds it.
+/// shape whose elements are as large.
 template <typename A, typename B, typename Y>
 TINYTC_INLINE void q16_add(const BroadcastShape& shape, const Q16Sum& f, const QOutput& out, const A* a, const B* b, Y* y) {
   const int count = element_count(shape.rank, shape.dims);
@@ -78,7 +78,7 @@ TINYTC_INLINE void q16_average_pool2d(const Pool2dShape& s, int x_zero_point, co
         const X* row = x + window.first + ky * s.dilation_h * s.in_w * s.channels + c;
         for (int kx = 0; kx < window.columns; ++kx) sum += row[kx * s.dilation_w * s.channels];
       }
-      y[pixel * s.channels + c] = q16_clamp<Y>(q_multiply_even(out.zero_point, sum, scale.multiplier[entry], scale.shift[entry]), out);
+      y[pixel * s.channels + c] = q16_clamp<Y>(q_mean_even(out.zero_point, sum, scale.multiplier[entry], scale.shift[entry]), out);
     }
   }
 }

@@ -30,21 +30,17 @@ TINYTC_INLINE int q_pool2d_divisor(const Pool2dShape& s, int pixel, const QWindo
          q_pool2d_padded(ix, s.dilation_w, s.kernel_w, s.in_w, s.pad_left, s.pad_right);
 }
 
-/// addend + sum multiplier / 2^shift, ties to even: where input and output have one scale, averages lie
-/// halfway between two numbers so often that the direction matters (halves upwards would drift). From shift
-/// 33 on, which is scales below 1/4, the product's high word says all but whether the rest is nothing.
-TINYTC_INLINE int q_multiply_even(int addend, std::int32_t sum, std::int32_t multiplier, int shift) {
+/// addend + sum multiplier / 2^shift, ties to even, for a multiplier that is off by up to a half, as a scale
+/// divided by n has none that is exact unless n is a power of two: what lies within half a sum of halfway is
+/// halfway. Where input and output have one scale, averages do so often that the direction matters (halves
+/// upwards would drift).
+TINYTC_INLINE int q_mean_even(int addend, std::int32_t sum, std::int32_t multiplier, int shift) {
   const std::int64_t product = static_cast<std::int64_t>(sum) * multiplier;
-  if (shift > 32) {
-    const int rest = shift - 32;
-    const int lifted = static_cast<int>(product >> 32) + (1 << (rest - 1));
-    const bool is_tie = static_cast<std::uint32_t>(product) == 0 && (lifted & ((1 << rest) - 1)) == 0;
-    return addend + ((lifted >> rest) & (is_tie ? ~1 : ~0));
-  }
   const std::int64_t half = std::int64_t{1} << (shift - 1);
-  const std::int64_t nearest = (product + half) >> shift;
-  const std::int64_t rest = product - nearest * half * 2;
-  const std::int64_t value = rest == -half ? nearest & ~std::int64_t{1} : nearest;
+  const int slack = (sum < 0 ? -sum : sum) / 2;
+  const std::int64_t least = (product + half - 1 - slack) >> shift;
+  const std::int64_t most = (product + half + slack) >> shift;
+  const std::int64_t value = least + ((most - least) & least);  // they differ by one at most: the even one
   const std::int64_t limit = std::int64_t{1} << 30;
   return addend + static_cast<int>(min_of(max_of(value, -limit), limit));
 }
@@ -90,7 +86,7 @@ TINYTC_INLINE void q_average_pool2d_windows(const Pool2dShape& s, int x_zero_poi
       int sum[4] = {start, start, start, start};
       q_pool2d_sum_four(s, window, x + window.first + c, sum);
       for (int k = 0; k < 4; ++k) {
-        const int mean = q_multiply_even(out.zero_point, sum[k], scale.multiplier[entry], scale.shift[entry]);
+        const int mean = q_mean_even(out.zero_point, sum[k], scale.multiplier[entry], scale.shift[entry]);
         y[pixel * s.channels + c + k] = q_clamp(mean, out);
       }
     }
@@ -101,44 +97,57 @@ TINYTC_INLINE void q_average_pool2d_windows(const Pool2dShape& s, int x_zero_poi
         for (int kx = 0; kx < window.columns; ++kx) sum += row[kx * s.dilation_w * s.channels];
       }
       y[pixel * s.channels + c] =
-          q_clamp(q_multiply_even(out.zero_point, sum, scale.multiplier[entry], scale.shift[entry]), out);
+          q_clamp(q_mean_even(out.zero_point, sum, scale.multiplier[entry], scale.shift[entry]), out);
     }
   }
 }
 
-/// What the multipliers of a pool's windows allow: means of small windows in 32 bits, without ties (0) or
-/// with them (1), or not (2).
+/// Whether some sum of n elements, n at most 128, is a tie of q_mean_even. Beyond 255 steps every result is
+/// clamped; from shift 47 on none reaches a half.
 ///
-/// A tie needs the product to be an odd multiple of 2^(shift - 1). A window of n elements has a sum of at
-/// most 255 n, so only a multiplier that is a multiple of 2^t with 2^t 255 n >= 2^(shift - 1) can give one.
-/// Where t is at least 16, the product is exact without the multiplier's lower half, in 32 bits. n: entries
-/// of the scale, which is in its second encoding.
+/// If one is, the products of all other sums stay 2^20 and more away from halfway: with a ratio p / 2^k of
+/// the scales in lowest terms, and g what p and n have in common, a tie below 255 steps needs p / g <= 511,
+/// and results are multiples of g / (n 2^k), which is multiplier g / p as a product. So QMean may look at
+/// multiples of 2^16 only.
+constexpr bool q_average_has_ties(int n, std::int32_t multiplier, int shift) {
+  if (multiplier < 1 || shift > 46) return false;
+  for (int odd = 1; odd < 512; odd += 2) {
+    const std::int64_t halfway = static_cast<std::int64_t>(odd) << (shift - 1);
+    const std::int64_t sum = (halfway + multiplier / 2) / multiplier;
+    if (sum > 255 * n) return false;
+    const std::int64_t distance = sum * multiplier - halfway;
+    if ((distance < 0 ? -distance : distance) <= sum / 2) return true;
+  }
+  return false;
+}
+
+/// What the multipliers of a pool's windows allow: means of small windows in 32 bits, without ties (0) or
+/// with them (1), or not (2). n: entries of the scale, which is in its second encoding.
 constexpr int q_average_rounding(int n, const std::int32_t* multiplier, const std::int8_t* shift) {
   if (n > 128) return 2;
   int rounding = 0;
   for (int k = 0; k < n; ++k) {
-    const std::int64_t lowest = multiplier[k] & -multiplier[k];
-    const bool ties = lowest * 255 * (k + 1) >= std::int64_t{1} << (shift[k] - 1);
-    if (shift[k] < 17 || (ties && lowest < 1 << 16)) return 2;
-    if (ties) rounding = 1;
+    if (shift[k] < 17) return 2;
+    if (q_average_has_ties(k + 1, multiplier[k], shift[k])) rounding = 1;
   }
   return rounding;
 }
 
-/// How sums of less than 2^15 in size become means: with q = floor(2^lift sum multiplier / 2^32) it is
-/// (q + half + (the last bit of q / 2^shift, if there are ties)) / 2^shift + zero point, rounded down.
+/// How sums of less than 2^15 in size become means: with q = 2^lift sum multiplier / 2^32, rounded down, it
+/// is (q + half) / 2^shift + zero point, rounded down.
 struct QMean {
   std::int32_t multiplier;
   int lift;
   int half;
-  int ties;  ///< 1: q is exact and half one less than a half, so that a half goes to the even number
+  int ties;  ///< 1: q is rounded to nearest, and q / 2^shift too, with ties to even; half is one less than a
+             ///< half
   int shift;
   int zero_point;
 };
 
-/// The same as q_multiply_even, where q_average_rounding is 0 or 1.
+/// The same as q_mean_even, where q_average_rounding is 0 or 1.
 TINYTC_INLINE QMean q_mean(std::int32_t multiplier, int shift, int rounding, int zero_point) {
-  const int ties = rounding == 1 && (multiplier & 0xFFFF) == 0 && shift <= 45 ? 1 : 0;
+  const int ties = rounding == 1 && shift <= 46 ? 1 : 0;
   const int used = ties == 0 ? min_of(shift, 54) : shift;  // from 2^54 on everything becomes 0
   const int lift = ties == 1 ? 16 : max_of(0, 33 - used);
   const int rest = used + lift - 32;
@@ -151,7 +160,7 @@ TINYTC_INLINE QMean q_mean(std::int32_t multiplier, int shift, int rounding, int
 TINYTC_INLINE int q_mean_of(const QMean& f, int sum) {
   const std::int32_t lifted = static_cast<std::int32_t>(static_cast<std::uint32_t>(sum) << f.lift);
   if (f.ties == 0) return (q_high_product(f.half, lifted, f.multiplier) >> f.shift) + f.zero_point;
-  const int product = q_high_product(0, lifted, f.multiplier);
+  const int product = q_multiply_high(0, lifted, f.multiplier);
   return ((product + f.half + ((product >> f.shift) & 1)) >> f.shift) + f.zero_point;
 }
 

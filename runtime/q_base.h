@@ -30,7 +30,8 @@ struct QOutput {
 };
 
 /// How int32 accumulators become int8, per output channel. `shift` null: scale = multiplier / 2^32, for
-/// scales below 0.5. Else scale = multiplier / 2^shift with a multiplier below 2^31 and shift in [1, 62].
+/// scales below 0.5; ties go up. Else scale = multiplier / 2^shift with a multiplier below 2^31 and shift in
+/// [1, 62]; ties go to even.
 struct QScale {
   const std::int32_t* multiplier;
   const std::int8_t* shift;
@@ -96,18 +97,30 @@ TINYTC_INLINE std::int8_t q_clamp(int value, const QOutput& out) {
   return static_cast<std::int8_t>(min_of(max_of(value, out.lo), out.hi));
 }
 
-/// addend + floor((sum multiplier + 2^(shift - 1)) / 2^shift), saturated to +-2^30 before the addition.
-TINYTC_INLINE int q_multiply_shift(int addend, std::int32_t sum, std::int32_t multiplier, int shift) {
+/// value / 2^shift rounded to the nearest integer, ties to even; shift in [1, 62], |value| < 3 * 2^61.
+TINYTC_INLINE std::int64_t q_shift_even(std::int64_t value, int shift) {
+  const std::int64_t below_half = (std::int64_t{1} << (shift - 1)) - 1;
+  return (value + below_half + ((value >> shift) & 1)) >> shift;
+}
+
+/// addend + sum multiplier / 2^shift, ties to even, saturated to +-2^30 before the addition. From shift 33
+/// on, which is scales below 1/4, the product's high word says all but whether the rest is nothing.
+TINYTC_INLINE int q_multiply_even(int addend, std::int32_t sum, std::int32_t multiplier, int shift) {
   const std::int64_t product = static_cast<std::int64_t>(sum) * multiplier;
-  const std::int64_t value = (product + (std::int64_t{1} << (shift - 1))) >> shift;
+  if (shift > 32) {
+    const int rest = shift - 32;
+    const int lifted = static_cast<int>(product >> 32) + (1 << (rest - 1));
+    const bool is_tie = static_cast<std::uint32_t>(product) == 0 && (lifted & ((1 << rest) - 1)) == 0;
+    return addend + ((lifted >> rest) & (is_tie ? ~1 : ~0));
+  }
   const std::int64_t limit = std::int64_t{1} << 30;
-  return addend + static_cast<int>(min_of(max_of(value, -limit), limit));
+  return addend + static_cast<int>(min_of(max_of(q_shift_even(product, shift), -limit), limit));
 }
 
 /// The accumulator of output channel `c` as int8.
 TINYTC_INLINE std::int8_t q_requantized(std::int32_t sum, const QScale& scale, int c, const QOutput& out) {
   if (scale.shift == nullptr) return q_clamp(q_multiply_high(out.zero_point, sum, scale.multiplier[c]), out);
-  return q_clamp(q_multiply_shift(out.zero_point, sum, scale.multiplier[c], scale.shift[c]), out);
+  return q_clamp(q_multiply_even(out.zero_point, sum, scale.multiplier[c], scale.shift[c]), out);
 }
 
 /// Two int16 lanes in a word; the low half is the first.

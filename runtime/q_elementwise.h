@@ -10,14 +10,16 @@
 
 namespace tinytc {
 
-/// (a a_multiplier + b b_multiplier + offset) / 2^shift, rounded down; the output's zero point and the half
-/// that makes it a rounding are in `offset`. Multipliers lie within +-2^21, shift in [1, 22], so no sum
-/// leaves 32 bits.
+/// (a a_multiplier + b b_multiplier + offset) / 2^shift, rounded; `offset` holds the output's zero point and
+/// a half, so that rounding is a shift. Multipliers lie within +-2^21, shift in [1, 22], so no sum leaves 32
+/// bits.
 struct QSum {
   std::int32_t a_multiplier;
   std::int32_t b_multiplier;
-  std::int32_t offset;
+  std::int32_t offset;  ///< with a half; if even is 1, one less
   int shift;
+  int even;  ///< 1: ties go to even; 0: up, for scales that have none
+  int odd;   ///< the zero point's lowest bit: it is the result without its zero point that gets even
 };
 
 /// (a - a_zero_point)(b - b_zero_point) times one entry of a scale.
@@ -25,16 +27,17 @@ struct QProduct {
   int a_zero_point;
   int b_zero_point;
   std::int32_t multiplier;
-  int shift;  ///< 0: multiplier / 2^32, else multiplier / 2^shift
+  int shift;  ///< 0: multiplier / 2^32, ties up; else multiplier / 2^shift, ties to even
 };
 
 TINYTC_INLINE std::int8_t q_sum_element(const QSum& f, int a, int b, const QOutput& out) {
-  return q_clamp(static_cast<int>(f.offset + a * f.a_multiplier + b * f.b_multiplier) >> f.shift, out);
+  const int sum = static_cast<int>(f.offset + a * f.a_multiplier + b * f.b_multiplier);
+  return q_clamp((sum + (((sum >> f.shift) ^ f.odd) & f.even)) >> f.shift, out);
 }
 TINYTC_INLINE std::int8_t q_product_element(const QProduct& f, int a, int b, const QOutput& out) {
   const std::int32_t product = (a - f.a_zero_point) * (b - f.b_zero_point);
   if (f.shift == 0) return q_clamp(q_multiply_high(out.zero_point, product, f.multiplier), out);
-  return q_clamp(q_multiply_shift(out.zero_point, product, f.multiplier, f.shift), out);
+  return q_clamp(q_multiply_even(out.zero_point, product, f.multiplier, f.shift), out);
 }
 
 /// Byte k of a word, signed.
@@ -52,37 +55,50 @@ TINYTC_INLINE void q_sum_four(const QSum& f, std::uint32_t a, std::uint32_t b, c
 }
 
 #if defined(TINYTC_MVE)
-/// One row of q_add of neighbouring elements, four at a time.
+// One row of sums, four at a time. `prepare` comes before the loop; `round` adds one to sums in q0 that are
+// to go to the even number above.
+#define TINYTC_Q_ADD_ROW(prepare, round)           \
+  asm volatile(                                    \
+      "ldrd r4, r5, [%[numbers]]\n"                \
+      "vdup.32 q2, r4\n"                           \
+      "vdup.32 q3, r5\n"                           \
+      "ldrd r4, r5, [%[numbers], #24]\n" prepare   \
+      "ldrd r4, r5, [%[numbers], #8]\n"            \
+      "ldrd r6, r8, [%[numbers], #16]\n"           \
+      "wlstp.32 lr, %[count], 2f\n"                \
+      "1:\n"                                       \
+      "vldrb.s32 q0, [%[a]], #4\n"                 \
+      "vldrb.s32 q1, [%[b]], #4\n"                 \
+      "vmul.i32 q0, q0, r4\n"                      \
+      "vmla.s32 q0, q1, r5\n"                      \
+      "vadd.i32 q0, q0, r6\n" round                \
+      "vshl.s32 q0, r8\n"                          \
+      "vmax.s32 q0, q0, q2\n"                      \
+      "vmin.s32 q0, q0, q3\n"                      \
+      "vstrb.32 q0, [%[y]], #4\n"                  \
+      "letp lr, 1b\n"                              \
+      "2:\n"                                       \
+      : [a] "+l"(a), [b] "+l"(b), [y] "+l"(y)      \
+      : [count] "r"(count), [numbers] "r"(numbers) \
+      : "r4", "r5", "r6", "r8", "q0", "q1", "q2", "q3", "q4", "q5", "lr", "memory")
+
+/// One row of q_add of neighbouring elements.
 TINYTC_INLINE void q_add_row(int count, const QSum& f, const QOutput& out, const std::int8_t* a,
                              const std::int8_t* b, std::int8_t* y) {
-  const int numbers[6] = {out.lo,
+  const int numbers[8] = {out.lo,
                           out.hi,
                           static_cast<int>(f.a_multiplier),
                           static_cast<int>(f.b_multiplier),
                           static_cast<int>(f.offset),
-                          -f.shift};
-  asm volatile(
-      "ldrd r4, r5, [%[numbers]]\n"
-      "vdup.32 q2, r4\n"
-      "vdup.32 q3, r5\n"
-      "ldrd r4, r5, [%[numbers], #8]\n"
-      "ldrd r6, r8, [%[numbers], #16]\n"
-      "wlstp.32 lr, %[count], 2f\n"
-      "1:\n"
-      "vldrb.s32 q0, [%[a]], #4\n"
-      "vldrb.s32 q1, [%[b]], #4\n"
-      "vmul.i32 q0, q0, r4\n"
-      "vmla.s32 q0, q1, r5\n"
-      "vadd.i32 q0, q0, r6\n"
-      "vshl.s32 q0, r8\n"
-      "vmax.s32 q0, q0, q2\n"
-      "vmin.s32 q0, q0, q3\n"
-      "vstrb.32 q0, [%[y]], #4\n"
-      "letp lr, 1b\n"
-      "2:\n"
-      : [a] "+l"(a), [b] "+l"(b), [y] "+l"(y)
-      : [count] "r"(count), [numbers] "r"(numbers)
-      : "r4", "r5", "r6", "r8", "q0", "q1", "q2", "q3", "lr", "memory");
+                          -f.shift,
+                          f.odd,
+                          1};
+  if (f.even == 0) {
+    TINYTC_Q_ADD_ROW("", "");
+  } else {
+    TINYTC_Q_ADD_ROW("vdup.32 q4, r4\nvdup.32 q5, r5\n",
+                     "vmov q1, q0\nvshl.s32 q1, r8\nveor q1, q1, q4\nvand q1, q1, q5\nvadd.i32 q0, q0, q1\n");
+  }
 }
 #else
 #if defined(TINYTC_DSP)
@@ -99,7 +115,7 @@ struct QSumArguments {
 
 // Four sums. r0, r1: operands, r2: y, r4, r5: multipliers times 256, r6: offset, r7: mask of the upper bytes
 // of halves. An element in an upper byte is 256 times itself, so the multiplication's shift right by 16 takes
-// zeros only.
+// zeros only. With `even`, the last bit of what a sum would be rounded to is added to it.
 #define TINYTC_Q_SUM_FOUR               \
   "ldr r8, [r0], #4\n"                  \
   "ldr r10, [r1], #4\n"                 \
@@ -115,6 +131,16 @@ struct QSumArguments {
   "smlawt r9, r5, r11, r9\n"            \
   "smlawb lr, r5, r10, lr\n"            \
   "smlawt r8, r5, r10, r8\n"            \
+  ".if %c[even]\n"                      \
+  "ubfx r10, r12, #%c[shift], #1\n"     \
+  "ubfx r11, lr, #%c[shift], #1\n"      \
+  "add r12, r12, r10\n"                 \
+  "add lr, lr, r11\n"                   \
+  "ubfx r10, r9, #%c[shift], #1\n"      \
+  "ubfx r11, r8, #%c[shift], #1\n"      \
+  "add r9, r9, r10\n"                   \
+  "add r8, r8, r11\n"                   \
+  ".endif\n"                            \
   "ssat r12, #8, r12, asr #%c[shift]\n" \
   "ssat lr, #8, lr, asr #%c[shift]\n"   \
   "ssat r9, #8, r9, asr #%c[shift]\n"   \
@@ -137,8 +163,8 @@ struct QSumArguments {
   "add r3, r3, #16\n"
 #endif
 
-/// Sums in fours, while y is not y_end.
-template <int shift>
+/// Sums in fours, while y is not y_end. even: QSum's, for even zero points.
+template <int shift, int even>
 TINYTC_NOINLINE void q_sum_bytes(const QSumArguments& arguments) {
   register const QSumArguments* at asm("r0") = &arguments;
   asm volatile(
@@ -152,21 +178,36 @@ TINYTC_NOINLINE void q_sum_bytes(const QSumArguments& arguments) {
       "bne 3b\n"
       "pop {r0, r7}\n"
       : "+r"(at)
-      : [shift] "i"(shift)
+      : [shift] "i"(shift), [even] "i"(even)
       : TINYTC_Q_CLOBBERS);
+}
+
+template <int shift>
+TINYTC_INLINE void q_sum_rounded(const QSum& f, const QSumArguments& arguments) {
+  if (f.even == 0) {
+    q_sum_bytes<shift, 0>(arguments);
+  } else {
+    q_sum_bytes<shift, 1>(arguments);
+  }
 }
 
 /// The shift at which the assembly computes a sum: 21 leaves room for results of up to 1,024 steps before
 /// they are clamped, and scales of one half and more have no other.
 TINYTC_INLINE constexpr int q_sum_shift(const QSum& f) { return f.shift < 22 ? 21 : 22; }
 
+/// The offset at that shift: below a half by one, as at the smaller one.
+TINYTC_INLINE constexpr std::int64_t q_sum_offset(const QSum& f) {
+  const std::int64_t unit = std::int64_t{1} << (q_sum_shift(f) - f.shift);
+  return unit * f.offset + (unit - 1) * f.even;
+}
+
 /// Whether all sums fit 32 bits at that shift, and the multipliers 24 bits.
 TINYTC_INLINE constexpr bool q_sum_is_narrow(const QSum& f) {
   const std::int64_t unit = std::int64_t{1} << (q_sum_shift(f) - f.shift);
   const std::int64_t a = unit * f.a_multiplier;
   const std::int64_t b = unit * f.b_multiplier;
-  const std::int64_t size = 128 * ((a < 0 ? -a : a) + (b < 0 ? -b : b));
-  const std::int64_t offset = unit * f.offset;
+  const std::int64_t size = 128 * ((a < 0 ? -a : a) + (b < 0 ? -b : b)) + 1;
+  const std::int64_t offset = q_sum_offset(f);
   const std::int64_t limit = std::int64_t{1} << 31;
   return max_of(a < 0 ? -a : a, b < 0 ? -b : b) < 1 << 23 && (offset < 0 ? -offset : offset) + size < limit;
 }
@@ -177,7 +218,7 @@ TINYTC_INLINE void q_add_row(int count, const QSum& f, const QOutput& out, const
                              const std::int8_t* b, std::int8_t* y) {
   const int fours = count / 4 * 4;
 #if defined(TINYTC_DSP)
-  const bool is_fast = out.lo == -128 && out.hi == 127 && q_sum_is_narrow(f);
+  const bool is_fast = out.lo == -128 && out.hi == 127 && (f.even & f.odd) == 0 && q_sum_is_narrow(f);
   if (is_fast && fours > 0) {
     const int unit = 1 << (q_sum_shift(f) - f.shift);
     const QSumArguments arguments{a,
@@ -186,11 +227,11 @@ TINYTC_INLINE void q_add_row(int count, const QSum& f, const QOutput& out, const
                                   y + fours,
                                   static_cast<int>(f.a_multiplier) * unit * 256,
                                   static_cast<int>(f.b_multiplier) * unit * 256,
-                                  static_cast<int>(f.offset) * unit};
+                                  static_cast<int>(q_sum_offset(f))};
     if (f.shift < 22) {
-      q_sum_bytes<21>(arguments);
+      q_sum_rounded<21>(f, arguments);
     } else {
-      q_sum_bytes<22>(arguments);
+      q_sum_rounded<22>(f, arguments);
     }
   }
 #else

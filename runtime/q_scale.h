@@ -55,13 +55,36 @@ constexpr QMultiplier q16_multiplier(double scale, int bits) {
   return QMultiplier{static_cast<std::int32_t>(q_nearest(scale * q_power_of_two(shift))), shift};
 }
 
-/// As QProduct wants it: without a shift where the scale allows it.
+/// The least k for which scale * 2^k is an integer; 63 if that takes more than 62 bits. |scale| < 2^29.
+constexpr int q_fraction_bits(double scale) {
+  int bits = 0;
+  for (; bits < 63; ++bits) {
+    const double lifted =
+        scale * q_power_of_two(bits < 32 ? bits : 32) * q_power_of_two(bits < 32 ? 0 : bits - 32);
+    if (lifted >= 9007199254740992.0 || lifted <= -9007199254740992.0) return bits;  // 2^53: no fraction left
+    if (lifted == static_cast<double>(static_cast<std::int64_t>(lifted))) return bits;
+  }
+  return bits;
+}
+
+/// Whether a product of `scale` and a multiple of 2^zeros can lie halfway between two integers so often that
+/// these must go to even: one sum in 2^k does, if sums are spread evenly, k = fraction bits - zeros, and
+/// going up is wrong for every other of them. From k = 7 on that is at most one in 256.
+constexpr bool q_ties_are_common(double scale, int zeros) {
+  const int bits = q_fraction_bits(scale) - zeros;
+  return bits > 0 && bits < 7;
+}
+
+/// As QProduct wants it: without a shift where the scale allows it, and no product of two numbers of 9 bits
+/// is a tie.
 constexpr QMultiplier q_multiplier(double scale) {
-  return q_scale_is_high(scale) ? q_high_multiplier(scale) : q_shifted_multiplier(scale);
+  const bool has_ties = q_fraction_bits(scale) <= 17;
+  return q_scale_is_high(scale) && !has_ties ? q_high_multiplier(scale) : q_shifted_multiplier(scale);
 }
 
 /// The QSum of y = a_scale (a - a_zero) + b_scale (b - b_zero) + y_zero; scales are relative to y's. A
-/// difference has a negative b_scale; one operand has b_scale 0. |scales| < 2^19.
+/// difference has a negative b_scale; one operand has b_scale 0. |scales| < 2^19. Ties go to even if an
+/// operand alone, the other at its zero point, can be one.
 constexpr QSum q_make_sum(double a_scale, int a_zero, double b_scale, int b_zero, int y_zero) {
   const double a_size = a_scale < 0 ? -a_scale : a_scale;
   const double b_size = b_scale < 0 ? -b_scale : b_scale;
@@ -71,14 +94,21 @@ constexpr QSum q_make_sum(double a_scale, int a_zero, double b_scale, int b_zero
   }
   const std::int64_t a = q_nearest(a_scale * q_power_of_two(shift));
   const std::int64_t b = q_nearest(b_scale * q_power_of_two(shift));
-  const std::int64_t offset =
-      y_zero * (std::int64_t{1} << shift) - a * a_zero - b * b_zero + (std::int64_t{1} << (shift - 1));
-  return QSum{static_cast<std::int32_t>(a), static_cast<std::int32_t>(b), static_cast<std::int32_t>(offset),
-              shift};
+  const int a_bits = q_fraction_bits(a_scale);
+  const int b_bits = q_fraction_bits(b_scale);
+  const int even = (a_bits > 0 && a_bits <= shift) || (b_bits > 0 && b_bits <= shift) ? 1 : 0;
+  const std::int64_t half = (std::int64_t{1} << (shift - 1)) - even;
+  const std::int64_t offset = y_zero * (std::int64_t{1} << shift) - a * a_zero - b * b_zero + half;
+  return QSum{static_cast<std::int32_t>(a),
+              static_cast<std::int32_t>(b),
+              static_cast<std::int32_t>(offset),
+              shift,
+              even,
+              y_zero & 1};
 }
 
 /// The same for int16 tensors among a, b and y: multipliers of up to 30 bits. |scales| < 2^19.
-constexpr Q16Sum q16_make_sum(double a_scale, int a_zero, double b_scale, int b_zero, int y_zero) {
+constexpr Q16Sum q16_make_sum(double a_scale, int a_zero, double b_scale, int b_zero) {
   const double a_size = a_scale < 0 ? -a_scale : a_scale;
   const double b_size = b_scale < 0 ? -b_scale : b_scale;
   const double size = a_size > b_size ? a_size : b_size;
@@ -87,9 +117,7 @@ constexpr Q16Sum q16_make_sum(double a_scale, int a_zero, double b_scale, int b_
   }
   const std::int64_t a = q_nearest(a_scale * q_power_of_two(shift));
   const std::int64_t b = q_nearest(b_scale * q_power_of_two(shift));
-  const std::int64_t offset =
-      y_zero * (std::int64_t{1} << shift) - a * a_zero - b * b_zero + (std::int64_t{1} << (shift - 1));
-  return Q16Sum{static_cast<std::int32_t>(a), static_cast<std::int32_t>(b), offset, shift};
+  return Q16Sum{static_cast<std::int32_t>(a), static_cast<std::int32_t>(b), -a * a_zero - b * b_zero, shift};
 }
 
 /// The multiplier and shift of q_softmax.

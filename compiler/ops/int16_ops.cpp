@@ -142,7 +142,7 @@ int integer(const LowerContext& context, const char* name) { return to_int(conte
 
 Argument sum_argument(const LowerContext& context) {
   const Q16Sum sum = q16_make_sum(context.attributes().get_float("a_scale", 1), integer(context, "a_zero_point"), context.attributes().get_float("b_scale", 0),
-                                  integer(context, "b_zero_point"), integer(context, "y_zero_point"));
+                                  integer(context, "b_zero_point"));
   return object("Q16Sum", {literal(sum.a_multiplier), literal(sum.b_multiplier), literal(std::to_string(sum.offset) + "LL"), literal(sum.shift)});
 }
 

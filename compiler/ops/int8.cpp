@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -66,7 +67,7 @@ Sums sums_of(const Layer& layer, std::size_t c) {
 
 std::int8_t result_of(std::int64_t sum, double scale, const QOutput& out) {
   const QMultiplier number = q_shifted_multiplier(scale);
-  return q_clamp(q_multiply_shift(out.zero_point, static_cast<std::int32_t>(sum), number.multiplier, number.shift), out);
+  return q_clamp(q_multiply_even(out.zero_point, static_cast<std::int32_t>(sum), number.multiplier, number.shift), out);
 }
 
 /// A channel that always gives the same: no weights, and 2^-8 as scale of 256 times what it gives.
@@ -75,6 +76,13 @@ void make_constant(Layer& layer, std::size_t c, int above_zero_point) {
   std::fill(first, first + layer.taps, std::int8_t{0});
   layer.bias[c] = std::int64_t{256} * above_zero_point;
   layer.scale[c] = 1.0 / 256;
+}
+
+/// Of how many factors 2 all sums of a channel are multiples; 31 if all are 0.
+int zeros_of(const Layer& layer, std::size_t c) {
+  std::int64_t all = layer.bias[c];
+  for (std::int64_t k = 0; k < layer.taps; ++k) all = std::gcd(all, std::int64_t{layer.weight[c * static_cast<std::size_t>(layer.taps) + static_cast<std::size_t>(k)]});
+  return std::countr_zero(static_cast<std::uint64_t>(all) | std::uint64_t{1} << 31);
 }
 
 bool fits_32_bits(const Sums& sums) {
@@ -142,7 +150,7 @@ std::vector<ValueId> layer_inputs(QuantizeContext& context, const Layer& layer, 
   bool precise = false;
   for (std::size_t c = 0; c < layer.bias.size(); ++c) {
     const Sums sums = sums_of(layer, c);
-    precise = precise || sums.least < -highest_rough_sum || sums.largest > highest_rough_sum;
+    precise = precise || sums.least < -highest_rough_sum || sums.largest > highest_rough_sum || q_ties_are_common(layer.scale[c], zeros_of(layer, c));
   }
   const ValueId weight = add_constant(context.graph, context.stored(1).name, DType::i8, shape,
                                       std::vector<double>(layer.weight.begin(), layer.weight.end()));
@@ -217,7 +225,8 @@ Argument sum_argument(const LowerContext& context) {
   const auto zero = [&](const char* name) { return to_int(context.attributes().get_int(name, 0)); };
   const QSum sum = q_make_sum(scale("a_scale"), zero("a_zero_point"), scale("b_scale"), zero("b_zero_point"), zero("y_zero_point"));
   return object("QSum", {number_argument("a_multiplier", to_int(sum.a_multiplier)), number_argument("b_multiplier", to_int(sum.b_multiplier)),
-                         number_argument("offset", to_int(sum.offset)), number_argument("shift", sum.shift)});
+                         number_argument("offset", to_int(sum.offset)), number_argument("shift", sum.shift),
+                         number_argument("even", sum.even), number_argument("odd", sum.odd)});
 }
 
 bool takes_vectors(const LowerContext& context, int first) {

@@ -45,7 +45,7 @@ std::optional<Layer> read_layer(const QuantizeContext& context, const QuantizedT
 /// The constants of a layer as inputs of its int8 node: weight in `shape`, bias, multiplier, shift (absent when none is needed).
 std::vector<ValueId> layer_inputs(QuantizeContext& context, const Layer& layer, const Shape& shape);
 /// Multipliers and shifts of scales, as constants; the shift is no_value when each scale is a multiple of 2^-32 below one half and
-/// `precise` does not ask for 31 significant bits.
+/// `precise` does not ask for 31 significant bits and ties to even.
 std::vector<ValueId> scale_inputs(QuantizeContext& context, const std::vector<double>& scales, bool precise);
 
 /// What a sum of channel c becomes; scales are the node's inputs `first` and `first` + 1.

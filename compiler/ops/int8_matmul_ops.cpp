@@ -56,7 +56,7 @@ ValueId int8::product_of_activations(QuantizeContext& context) {
   const double scale = double{a->quantization.scales[0]} * double{b->quantization.scales[0]} / double{context.output.scales[0]};
   if (terms > longest_sum || !(scale < q_power_of_two(28))) return no_value;
   std::vector<ValueId> inputs{a->stored, b->stored};
-  const std::vector<ValueId> numbers = scale_inputs(context, {scale}, terms * largest_term > highest_rough_sum);
+  const std::vector<ValueId> numbers = scale_inputs(context, {scale}, terms * largest_term > highest_rough_sum || q_ties_are_common(scale, 0));
   inputs.insert(inputs.end(), numbers.begin(), numbers.end());
   return context.emit("Int8MatMul", std::move(inputs),
                       {{"a_zero_point", std::int64_t{a->quantization.zero_points[0]}}, {"b_zero_point", std::int64_t{b->quantization.zero_points[0]}}});

@@ -67,7 +67,7 @@ std::vector<ValueRange> channel_ranges(const Graph& graph, const Node& node, con
   for (const ValueRange& range : input) {
     ValueRange all{127, -128};
     for (int n = 1; n <= largest; ++n) {
-      const auto result_of = [&](int x) { return int{q_clamp(q_multiply_even(out.zero_point, n * (x - zero_point), multiplier[n - 1], shift[n - 1]), out)}; };
+      const auto result_of = [&](int x) { return int{q_clamp(q_mean_even(out.zero_point, n * (x - zero_point), multiplier[n - 1], shift[n - 1]), out)}; };
       all = {std::min(all.lo, result_of(range.lo)), std::max(all.hi, result_of(range.hi))};
     }
     result.push_back(all);
@@ -89,7 +89,7 @@ bool is_identity(const Graph& graph, const Node& node) {
                     to_int(node.attributes.get_int("y_hi", 127))};
   const int zero_point = to_int(node.attributes.get_int("x_zero_point", 0));
   for (int x = -128; x <= 127; ++x)
-    if (q_clamp(q_multiply_even(out.zero_point, x - zero_point, multiplier[0], shift[0]), out) != x) return false;
+    if (q_clamp(q_mean_even(out.zero_point, x - zero_point, multiplier[0], shift[0]), out) != x) return false;
   return true;
 }
 

@@ -37,9 +37,12 @@ std::vector<ValueCase> quantized_cases() {
       {"FlipSign", {of(DType::u8, {3}, {0, 128, 255})}, {}, {{-128, 0, 127}}},
       {"FlipSign", {bytes({3}, {-128, 0, 127})}, {}, {{0, 128, 255}}},
       {"Int8Table", {bytes({3}, {-128, 0, 127}), known(DType::i8, reversed)}, {}, {{127, -1, -128}}},
+      // Halves go to the even number, before the zero point is added: 6, -9; 6.5, -8.5.
       {"Int8Sum", {bytes({2}, {10, -20}), bytes({1}, {4})}, affine(0.5, 0.25, 1), {{7, -8}}},
+      {"Int8Sum", {bytes({2}, {11, -19}), bytes({1}, {4})}, affine(0.5, 0.25, 1), {{7, -7}}},
       {"Int8Product", {bytes({2}, {10, -20}), bytes({1}, {4})}, {{"scale", 0.1}}, {{4, -8}}},
-      // Halves go upwards.
+      {"Int8Product", {bytes({2}, {10, -20}), bytes({1}, {4})}, {{"scale", 0.0625}, {"y_zero_point", integer(1)}}, {{3, -4}}},
+      // Where halves are rare they go upwards.
       {"Int8Conv",
        {bytes({1, 1, 1, 3}, {1, 2, 3}), bytes({2, 1, 1, 1}, {2, -3}, Role::constant), known(DType::i32, {0, 10}), known(DType::i32, {half, half})},
        {},
@@ -49,12 +52,12 @@ std::vector<ValueCase> quantized_cases() {
         known(DType::i32, {half, half}), known(DType::i8, {30, 30})},
        {{"group", integer(2)}, {"pads", Ints{0, 1, 0, 0}}, {"x_zero_point", integer(5)}},
        {{6, 3, 2, -1}}},
-      // The results 1 1 2, 2 1 0 of the first of these, cut to 1, doubled, and half the residual.
+      // The first of these with shifts, where halves go to the even number: 0 1 2, 2 1 0; cut to 1, doubled, and half the residual.
       {"Int8ConvSum",
        {bytes({1, 1, 1, 3}, {1, 2, 3}), bytes({2, 1, 1, 1}, {2, -3}, Role::constant), known(DType::i32, {0, 10}), known(DType::i32, {half, half}),
         known(DType::i8, {32, 32}), bytes({1, 2, 1, 3}, {4, -2, 6, 0, 8, -10})},
        {{"layer_lo", integer(-128)}, {"layer_hi", integer(1)}, {"a_scale", 2.0}, {"b_scale", 0.5}},
-       {{4, 1, 5, 2, 6, -5}}},
+       {{2, 1, 5, 2, 6, -5}}},
       {"Int8Dense",
        {bytes({1, 2}, {3, 4}), bytes({1, 2}, {5, 6}, Role::constant), known(DType::i32, {1}), known(DType::i32, {half})},
        {{"y_hi", integer(9)}},
@@ -69,7 +72,7 @@ std::vector<ValueCase> quantized_cases() {
        {bytes({1, 2, 2, 2}, {1, 2, 3, 4, 2, 3, 4, 5}), known(DType::i32, {half, half, half, half}), known(DType::i8, {30, 31, 31, 32})},
        {{"kernel_shape", Ints{2, 2}}},
        {{2, 4}}},
-      // int16 operands and results; halves go upwards, averages to the even number.
+      // int16 operands and results; halves go to the even number.
       {"Int16Conv",
        {of(DType::i16, {1, 1, 1, 3}, {1000, 2001, -32768}), bytes({2, 1, 1, 1}, {2, -3}, Role::constant), known(DType::i32, {0, 10}), known(DType::i32, {half, half}),
         known(DType::i8, {31, 31})},
@@ -85,10 +88,10 @@ std::vector<ValueCase> quantized_cases() {
        {},
        {{38}}},
       {"Int16Sum", {of(DType::i16, {2}, {1000, -2001}), bytes({1}, {4})},
-       {{"a_scale", 0.5}, {"b_scale", 0.25}, {"y_bits", integer(16)}, {"y_lo", integer(-32768)}, {"y_hi", integer(32767)}}, {{501, -999}}},
+       {{"a_scale", 0.5}, {"b_scale", 0.25}, {"y_bits", integer(16)}, {"y_lo", integer(-32768)}, {"y_hi", integer(32767)}}, {{501, -1000}}},
       {"Int16Product", {of(DType::i16, {2}, {1000, -2000}), bytes({1}, {4})},
        {{"scale", 0.125}, {"y_bits", integer(16)}, {"y_lo", integer(-32768)}, {"y_hi", integer(32767)}}, {{500, -1000}}},
-      {"Int16Requantize", {of(DType::i16, {3}, {256, -384, 32767})}, {{"a_scale", 1.0 / 256}, {"y_zero_point", integer(1)}}, {{2, 0, 127}}},
+      {"Int16Requantize", {of(DType::i16, {3}, {256, -384, 32767})}, {{"a_scale", 1.0 / 256}, {"y_zero_point", integer(1)}}, {{2, -1, 127}}},
       {"Int16AveragePool",
        {of(DType::i16, {1, 2, 2, 2}, {1, 2, 3, 4, 2000, 3000, 4000, 5000}), known(DType::i32, {half, half, half, half}), known(DType::i8, {30, 31, 31, 32})},
        {{"kernel_shape", Ints{2, 2}}, {"y_bits", integer(16)}, {"y_lo", integer(-32768)}, {"y_hi", integer(32767)}},

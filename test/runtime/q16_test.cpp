@@ -29,15 +29,18 @@ QOutput output_of(Random& random) {
   return random.integer(0, 1) == 0 ? QOutput{zero, lo, hi} : QOutput{zero, random.integer(lo, 0), random.integer(0, hi)};
 }
 
-/// clamp(zero point + floor(sum * multiplier / 2^shift + 1/2)); `ties_even`: halves go to the even number.
-std::int64_t rounded_reference(__int128 sum, std::int64_t multiplier, int shift, const QOutput& out, bool ties_even = false) {
-  const __int128 divisor = static_cast<__int128>(1) << shift;
-  const __int128 doubled = sum * multiplier * 2 + divisor;
+/// clamp(zero point + number / divisor), rounded with halves to even.
+std::int64_t rounded_quotient(__int128 number, __int128 divisor, const QOutput& out) {
+  const __int128 doubled = number * 2 + divisor;
   __int128 value = doubled / (2 * divisor);
   if (doubled % (2 * divisor) < 0) --value;
-  if (ties_even && doubled % (2 * divisor) == 0 && value % 2 != 0) --value;
+  if (doubled % (2 * divisor) == 0 && value % 2 != 0) --value;
   value += out.zero_point;
   return static_cast<std::int64_t>(value < out.lo ? out.lo : value > out.hi ? out.hi : value);
+}
+
+std::int64_t rounded_reference(__int128 sum, std::int64_t multiplier, int shift, const QOutput& out) {
+  return rounded_quotient(sum * multiplier, static_cast<__int128>(1) << shift, out);
 }
 
 struct Scale16 {
@@ -164,8 +167,9 @@ void check_binary(std::uint32_t seed) {
   const int a_zero = zero_point_of<A>(random), b_zero = zero_point_of<B>(random);
   const QOutput out = output_of<Y>(random);
   const double wide = sizeof(Y) == 1 ? 1.0 / 256 : 1;
-  const double a_scale = wide * (1.5 + random.real()), b_scale = (random.integer(0, 1) == 0 ? -1 : 1) * wide * (1.5 + random.real());
-  const Q16Sum sum = q16_make_sum(a_scale, a_zero, b_scale, b_zero, out.zero_point);
+  // One draw in four has ties.
+  const double a_scale = wide * (random.integer(0, 3) == 0 ? 0.5 : 1.5 + random.real()), b_scale = (random.integer(0, 1) == 0 ? -1 : 1) * wide * (1.5 + random.real());
+  const Q16Sum sum = q16_make_sum(a_scale, a_zero, b_scale, b_zero);
   const QMultiplier m = q16_multiplier(a_scale / 30000, 31);
   std::vector<Y> y(static_cast<std::size_t>(count)), product(y.size());
   q16_add(s, sum, out, a.data(), b.data(), y.data());
@@ -205,7 +209,9 @@ void check_pool(std::uint32_t seed) {
         sum += x[static_cast<std::size_t>((row * s.in_w + column) * s.channels + k % s.channels)] - zero;
         ++n;
       }
-    REQUIRE(y[static_cast<std::size_t>(k)] == rounded_reference(sum, scale.multiplier[n - 1], scale.shift[n - 1], out, true));
+    // The ratio of the scales is exact: 256 sum / (n * 256), 65536 sum / (n * 256) or sum / (n * 256).
+    const __int128 exact = sum * (sizeof(X) == sizeof(Y) ? 256 : sizeof(X) == 1 ? 65536 : 1), whole = static_cast<__int128>(n) * 256;
+    REQUIRE(y[static_cast<std::size_t>(k)] == rounded_quotient(exact, whole, out));
   }
 }
 
@@ -257,7 +263,7 @@ TEST_CASE("averages of int16 round ties to even") {
 }
 
 TEST_CASE("every int16 number is requantized by one rounding") {
-  const Q16Sum to_int8 = q16_make_sum(1.0 / 256, 0, 0, 0, -5), to_int16 = q16_make_sum(1.7, 0, 0, 0, 0);
+  const Q16Sum to_int8 = q16_make_sum(1.0 / 256, 0, 0, 0), to_int16 = q16_make_sum(1.7, 0, 0, 0);
   std::vector<std::int16_t> x(65536), wide(x.size());
   std::vector<std::int8_t> narrow(x.size());
   for (int i = 0; i < 65536; ++i) x[static_cast<std::size_t>(i)] = static_cast<std::int16_t>(i - 32768);
@@ -269,6 +275,8 @@ TEST_CASE("every int16 number is requantized by one rounding") {
   }
   CHECK(narrow[0] == -128);
   CHECK(narrow[32768] == -5);
+  CHECK(narrow[32768 + 128] == -5);  // a half above 0, and one and a half
+  CHECK(narrow[32768 + 384] == -3);
 }
 
 }  // namespace tinytc::test

@@ -13,9 +13,10 @@ namespace {
 using namespace tinytc;
 using namespace tinytc::test;
 
-// Input scale in terms of the output's. Powers of two and three halves make many averages ties; from 100000
-// on some multipliers need 64 bits.
-constexpr double ratios[] = {1.1, 1.0, 2.0, 1.5, 0.0037, 100000.0};
+// Input scale in terms of the output's, in 2^-20. Powers of two and three halves make many averages ties;
+// from 100000 on some multipliers need 64 bits.
+constexpr int ratios[] = {1153434, 1 << 20, 1 << 21, 3 << 19, 3880, 0};
+std::int64_t ratio_of(int entry) { return ratios[entry] == 0 ? std::int64_t{100000} << 20 : ratios[entry]; }
 
 /// Entry n - 1 for windows of n elements.
 void set_ratio(Scales& scales, double ratio) {
@@ -26,6 +27,15 @@ void set_ratio(Scales& scales, double ratio) {
   }
 }
 
+/// clamp(zero point + numerator / denominator), halves to even.
+int exact_mean(std::int64_t numerator, std::int64_t denominator, const QOutput& out) {
+  std::int64_t value = numerator / denominator, rest = numerator % denominator;
+  if (rest < 0) --value, rest += denominator;
+  if (2 * rest > denominator || (2 * rest == denominator && value % 2 != 0)) ++value;
+  return static_cast<int>(
+      std::min<std::int64_t>(std::max<std::int64_t>(value + out.zero_point, out.lo), out.hi));
+}
+
 }  // namespace
 
 TEST_CASE("means of small windows are rounded exactly, ties to even, for every sum") {
@@ -33,26 +43,47 @@ TEST_CASE("means of small windows are rounded exactly, ties to even, for every s
   int tied = 0, general = 0;
   for (int i = 0; i < 600; ++i) {
     Scales scales(random, 128, 1.0, true);
-    const double dyadic = std::ldexp(random.integer(1, 5000), -random.integer(0, 24));
-    set_ratio(scales, i % 2 == 0 ? dyadic : std::exp(12 * random.real()));
+    const int parts = random.integer(1, 5000), halvings = random.integer(0, 24);  // of a dyadic ratio
+    const bool exact = i % 2 == 0;
+    set_ratio(scales, exact ? std::ldexp(parts, -halvings) : std::exp(12 * random.real()));
     const int n = random.integer(0, 2) == 0 ? 128 : random.integer(1, 128);
     const int rounding = q_average_rounding(n, scales.multiplier.data(), scales.shift.data());
-    general += rounding == 2;
-    if (rounding == 2) continue;
     const QOutput out = random_output(random);
-    const int entry = random.integer(1, n) - 1;
+    const int count = random.integer(1, n), entry = count - 1;
     const auto at = static_cast<std::size_t>(entry);
+    general += rounding == 2;
     const QMean mean = q_mean(scales.multiplier[at], scales.shift[at], rounding, out.zero_point);
-    tied += mean.ties;
-    for (int sum = -255 * (entry + 1); sum <= 255 * (entry + 1); ++sum) {
-      if (q_clamp(q_mean_of(mean, sum), out) == scales.apply(sum, entry, out, true)) continue;
-      CAPTURE(i, n, entry, sum, scales.multiplier[at], int{scales.shift[at]}, rounding);
-      REQUIRE(q_clamp(q_mean_of(mean, sum), out) == scales.apply(sum, entry, out, true));
+    tied += rounding == 1;
+    for (int sum = -255 * count; sum <= 255 * count; ++sum) {
+      const std::int8_t got =
+          q_clamp(q_mean_even(out.zero_point, sum, scales.multiplier[at], scales.shift[at]), out);
+      CAPTURE(i, n, count, sum, scales.multiplier[at], int{scales.shift[at]}, rounding);
+      if (rounding != 2 && q_clamp(q_mean_of(mean, sum), out) != got)
+        REQUIRE(int{q_clamp(q_mean_of(mean, sum), out)} == int{got});
+      if (exact && got != exact_mean(std::int64_t{sum} * parts, std::int64_t{count} << halvings, out))
+        REQUIRE(int{got} == int{exact_mean(std::int64_t{sum} * parts, std::int64_t{count} << halvings, out)});
     }
   }
   CHECK(tied > 20);
   CHECK(general > 5);
   CHECK(general < 300);
+}
+
+TEST_CASE("means of large windows and of int16 round ties to even") {
+  for (int count : {6, 36, 100, 130, 196, 1000, 3600, 8190})
+    for (int bits : {8, 16})
+      for (int doubled : {1, 2, 3}) {
+        const QMultiplier m = q_shifted_multiplier(doubled / 2.0 / count);
+        const QOutput out{-3, -32768, 32767};
+        for (int k = -300; k <= 300; ++k)
+          for (int off : {-1, 0, 1}) {
+            const std::int64_t sum = static_cast<std::int64_t>(k) * count / doubled + off;  // about k halves
+            if (std::abs(sum) >= std::int64_t{count} << (bits - 1)) continue;
+            const int got = q_mean_even(-3, static_cast<std::int32_t>(sum), m.multiplier, m.shift);
+            CAPTURE(count, bits, doubled, sum);
+            REQUIRE(got == exact_mean(sum * doubled, 2 * count, out));
+          }
+      }
 }
 
 TEST_CASE("q_average_rounding: windows of 128 elements at most, and scales below 2^14") {
@@ -94,7 +125,8 @@ TEST_CASE("pools equal their definitions on random shapes") {
     const int zero = random.integer(-128, 127);
     const auto x = random_int8(random, s.batch * s.in_h * s.in_w * s.channels);
     Scales scales(random, 16, 0.4, true);
-    set_ratio(scales, ratios[random.integer(0, 5)]);
+    const std::int64_t ratio = ratio_of(random.integer(0, 5));
+    set_ratio(scales, std::ldexp(static_cast<double>(ratio), -20));
     const int rounding =
         q_average_rounding(s.kernel_h * s.kernel_w, scales.multiplier.data(), scales.shift.data());
     const QOutput out = random_output(random);
@@ -118,7 +150,8 @@ TEST_CASE("pools equal their definitions on random shapes") {
         empty = empty || count == 0;
         largest.push_back(static_cast<std::int8_t>(best));
         const int divisor = s.count_include_pad ? s.kernel_h * s.kernel_w : std::max(count, 1);
-        average.push_back(scales.apply(sum, divisor - 1, out, true));
+        average.push_back(
+            static_cast<std::int8_t>(exact_mean(sum * ratio, std::int64_t{divisor} << 20, out)));
       }
     if (empty) continue;
     ++checked;

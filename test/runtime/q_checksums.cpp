@@ -21,8 +21,8 @@
 #include "runtime/q_scalar_dense.h"
 #include "runtime/q_scalar_depthwise.h"
 #include "runtime/q_scale.h"
-#include "runtime/q_winograd.h"
 #include "runtime/q_widened_conv2d.h"
+#include "runtime/q_winograd.h"
 #include "runtime/random.h"
 #include "test/runtime/q_vector_shapes.h"
 
@@ -235,10 +235,26 @@ TINYTC_NOINLINE void product(const QScale& scale, const QOutput& out) {
   hash(m * n);
 }
 
+/// Sums, every other of scales with ties.
+QSum random_sum() {
+  const int bits = integer(18, 22);
+  if (integer(0, 1) == 0) {
+    return QSum{
+        integer(-2000000, 2000000), integer(-2000000, 2000000), integer(-8000000, 8000000), bits, 0, 0};
+  }
+  const int quarter = 1 << (bits - 2);
+  const int most = bits < 21 ? 4 : 2;
+  return QSum{integer(-most, most) * quarter,
+              integer(-most, most) * quarter,
+              2 * quarter - 1,
+              bits,
+              1,
+              integer(0, 1)};
+}
+
 TINYTC_NOINLINE void sum_and_mean(const QOutput& out) {
   const int count = integer(1, 300);
-  const QSum f{integer(-2000000, 2000000), integer(-2000000, 2000000), integer(-8000000, 8000000),
-               integer(18, 22)};
+  const QSum f = random_sum();
   q_add(make_broadcast_shape({1, {count}}, {1, {count}}), f, out, x, x + 400, y);
   hash(count);
   const int channels = integer(1, 9);
@@ -286,8 +302,7 @@ TINYTC_NOINLINE void convolution_and_sum(const QScale& scale, const QOutput& out
   if (integer(0, 1) == 0) row_geometry(s);
   if (q_conv2d_packed_words(s) > size / 2) return;
   if (q_conv2d_sum_scratch(s, 1, q_conv2d_scratch(s)) > size / 2) return;
-  const QSum f{integer(-2000000, 2000000), integer(-2000000, 2000000), integer(-8000000, 8000000),
-               integer(18, 22)};
+  const QSum f = random_sum();
   const QOutput inner{integer(-128, 127), -128, 127};
   q_conv2d_pack(s, paired_weights, bias, multiplier, paired);
   q_conv2d_sum<1>(s, x, QPairedConv{paired, scale.shift, inner}, f, out, x, y, scratch);

@@ -34,14 +34,15 @@ struct Scales {
   }
   QScale view() const { return QScale{multiplier.data(), shifted ? shift.data() : nullptr}; }
 
-  /// floor(sum multiplier / 2^shift + 1/2), by division with a remainder; `ties_even`: halves go to the even number.
-  std::int8_t apply(std::int64_t sum, int c, const QOutput& out, bool ties_even = false) const {
+  /// sum multiplier / 2^shift rounded, by division with a remainder; with shifts, halves go to the even
+  /// number.
+  std::int8_t apply(std::int64_t sum, int c, const QOutput& out) const {
     const auto at = static_cast<std::size_t>(c);
     const __int128 divisor = static_cast<__int128>(1) << (shifted ? shift[at] : 32);
     const __int128 doubled = static_cast<__int128>(sum) * multiplier[at] * 2 + divisor;
     __int128 value = doubled / (2 * divisor);
     if (doubled % (2 * divisor) < 0) --value;
-    if (ties_even && doubled % (2 * divisor) == 0 && value % 2 != 0) --value;
+    if (shifted && doubled % (2 * divisor) == 0 && value % 2 != 0) --value;
     value += out.zero_point;
     return static_cast<std::int8_t>(value < out.lo   ? out.lo
                                     : value > out.hi ? out.hi
