@@ -10,9 +10,13 @@
 namespace tinytc::rules {
 
 void require_float(const TypeContext& context, int i) {
-  if (!is_float(context.input(i).dtype))
-    context.fail(
-        fmt::format("input {} is {}; only floating point is supported", i, name_of(context.input(i).dtype)));
+  const DType dtype = context.input(i).dtype;
+  if (is_float(dtype)) return;
+  const bool is_byte = dtype == DType::i8 || dtype == DType::u8;
+  context.fail(fmt::format("input {} is {}; only floating point is supported", i, name_of(dtype)),
+               is_byte ? "stored numbers have no scale here: put DequantizeLinear before the node and QuantizeLinear behind it, as "
+                         "onnxruntime's quantizer does with quant_format=QuantFormat.QDQ"
+                       : "");
 }
 
 void require_integer(const TypeContext& context, int i) {

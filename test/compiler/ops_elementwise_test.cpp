@@ -20,6 +20,7 @@ TEST_CASE("unary operators keep the type") {
 TEST_CASE("unary operators refuse what they cannot compute") {
   check_types({
       {"Relu", {i32({2})}, {}, {}, "input 0 is i32; only floating point is supported"},
+      {"Relu", {{DType::i8, {2}}}, {}, {}, "hint: stored numbers have no scale here: put DequantizeLinear before the node"},
       {"Not", {f32({2})}, {}, {}, "input 0 is f32, must be bool"},
       {"Neg", {boolean({2})}, {}, {}, "input 0 is bool, must be numbers"},
       {"Clip", {f32({2})}, {{"min", 2.0}, {"max", 1.0}}, {}, "min 2 is greater than max 1"},
