@@ -71,9 +71,7 @@ CLI::Validator whole_number_from(std::int64_t low) {
   return {problem, fmt::format("whole, at least {}", low)};
 }
 
-void define_options(CLI::App& app, Raw& raw, Options& options) {
-  const CLI::Validator share = number_in(0, 1, "in [0, 1)");  // at 1 Adam divides by zero
-  const CLI::Validator not_negative = number_in(0, std::numeric_limits<double>::infinity(), "at least 0");
+void define_model_options(CLI::App& app, Raw& raw) {
   app.add_option("model", raw.model, "The ONNX file");
   app.add_option("-o,--out", raw.out, "Folder for the emitted files; made if it is missing")->capture_default_str();
   app.add_option("--target", raw.target, "Microcontroller to compile for (--list-targets)")->capture_default_str();
@@ -81,6 +79,11 @@ void define_options(CLI::App& app, Raw& raw, Options& options) {
   app.add_option("--name", raw.name, "Namespace and file name of the emitted code (default: from the model's file name)");
   app.add_option("--batch", raw.batch, "Bind a symbolic batch to N (default 1)")->check(whole_number_from(1));
   app.add_option("--dim", raw.dims, "Bind another symbolic dimension: NAME=N")->allow_extra_args(false);
+}
+
+void define_training_options(CLI::App& app, Raw& raw, Options& options) {
+  const CLI::Validator share = number_in(0, 1, "in [0, 1)");  // at 1 Adam divides by zero
+  const CLI::Validator not_negative = number_in(0, std::numeric_limits<double>::infinity(), "at least 0");
   app.add_option("--train", raw.train, "Tensors to train on the device: all, none, last:N, bias, GLOB, or a comma-separated union");
   app.add_option("--loss", raw.loss, "cross-entropy, mse, binary-cross-entropy, l1 or huber, when the graph has no loss");
   app.add_option("--optimizer", options.optimizer.kind, "sgd, adam or adamw")->check(CLI::IsMember({"sgd", "adam", "adamw"}))->capture_default_str();
@@ -93,6 +96,9 @@ void define_options(CLI::App& app, Raw& raw, Options& options) {
   app.add_flag("--accumulate", options.accumulate, "Minibatches: accumulate() and apply() instead of train_step()");
   app.add_option("--batch-norm", raw.batch_norm, "In training: frozen running statistics, or train on each call's own")
       ->check(CLI::IsMember({"frozen", "train"}))->capture_default_str();
+}
+
+void define_quantization_options(CLI::App& app, Raw& raw, Options& options) {
   app.add_option("--quantize", raw.quantize, "int8: quantize a float model; needs --calibrate");
   app.add_option("--calibrate", raw.calibrate, "Samples of the inputs for --quantize, .npz or .npy");
   app.add_option("--validate", raw.validate, "Samples on which --quantize compares int8 with float (default: those of --calibrate)");
@@ -103,6 +109,9 @@ void define_options(CLI::App& app, Raw& raw, Options& options) {
   app.add_flag("--equalize", options.quantization.equalize, "Rescale channels of very different size between layers before quantizing");
   app.add_option("--input-type", raw.input_type, "int8 or float32: what predict() takes (default: as the model)")->check(CLI::IsMember({"int8", "float32"}));
   app.add_option("--output-type", raw.output_type, "int8 or float32: what it gives")->check(CLI::IsMember({"int8", "float32"}));
+}
+
+void define_code_options(CLI::App& app, Raw& raw, Options& options) {
   app.add_option("--ram", raw.ram, "RAM for the model, e.g. 96K (default: all of the target's)");
   app.add_option("--flash", raw.flash, "Flash for the model, e.g. 512K (default: all of the target's)");
   app.add_option("--prefer", raw.prefer, "speed, balanced or size")->check(CLI::IsMember({"speed", "balanced", "size"}))->capture_default_str();
@@ -110,6 +119,9 @@ void define_options(CLI::App& app, Raw& raw, Options& options) {
       ->check(whole_number_from(0))->capture_default_str();
   app.add_flag("--self-test", options.self_test, "Emit inputs, the host's outputs, and bool self_test()");
   app.add_flag("--yield", options.calls_yield, "Call NAME_yield(), a function of the firmware, between kernels");
+}
+
+void define_printing_options(CLI::App& app, Raw& raw, Options& options) {
   app.add_option("--dump", raw.dump, "Print the graph or program after a stage (a wrong name lists them)")
       ->allow_extra_args(false);
   app.add_flag("-q,--quiet", options.quiet, "Do not print the report");
@@ -117,6 +129,15 @@ void define_options(CLI::App& app, Raw& raw, Options& options) {
   app.add_flag("--list-targets", raw.list_targets, "Print the targets");
   app.add_flag("--list-ops", raw.list_ops, "Print the operators");
   app.add_flag("--print-name", raw.print_name, "Print the name that the emitted code gets, without reading the model");
+}
+
+/// In the order in which --help lists them.
+void define_options(CLI::App& app, Raw& raw, Options& options) {
+  define_model_options(app, raw);
+  define_training_options(app, raw, options);
+  define_quantization_options(app, raw, options);
+  define_code_options(app, raw, options);
+  define_printing_options(app, raw, options);
   app.footer(examples);
 }
 

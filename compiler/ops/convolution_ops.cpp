@@ -295,57 +295,66 @@ std::int64_t fan_in_of_conv(const Graph& graph, const Node& node) {
   return element_count(weight) / std::max<std::int64_t>(1, weight[0]);
 }
 
+OpDef conv_row() {
+  return {.name = "Conv",
+          .min_inputs = 2,
+          .max_inputs = 4,
+          .infer = infer_conv,
+          .gradient = gradient_of_conv,
+          .lower = lower_conv,
+          .layout = {.spatial_inputs = {0, 3}, .spatial_outputs = {0}, .needs_channels_last = true},
+          .bias_inputs = {2},
+          .takes_activation = true,
+          .bias_input = 2,
+          .residual_input = 3,
+          .can_absorb_affine = can_absorb_channels,
+          .absorb_affine = absorb_channels<0>,
+          .weight = {[](const Graph&, const Node&) { return std::int64_t{0}; }, input_channel},
+          .absorb_padding = [](const Graph& graph, Node& node, const Padding& padding) { return absorb_into_convolution(graph, node, padding, 0); },
+          .quantized = int8::quantized_conv,
+          .fan_in = fan_in_of_conv};
+}
+
+OpDef conv_transpose_row() {
+  return {.name = "ConvTranspose",
+          .min_inputs = 2,
+          .max_inputs = 3,
+          .infer = infer_conv_transpose,
+          .gradient = gradient_of_conv_transpose,
+          .lower = lower_conv_transpose,
+          .layout = {.spatial_inputs = {0}, .spatial_outputs = {0}, .needs_channels_last = true},
+          .bias_inputs = {2},
+          .takes_activation = true,
+          .bias_input = 2,
+          .can_absorb_affine = can_absorb_transposed,
+          .absorb_affine = absorb_channels<1>,
+          .fan_in = fan_in_of_conv};
+}
+
+OpDef input_grad_row() {
+  return {.name = "ConvInputGrad",
+          .min_inputs = 2,
+          .max_inputs = 3,
+          .infer = infer_input_grad,
+          .gradient = gradient_of_input_grad,
+          .lower = lower_input_grad,
+          .layout = {.spatial_inputs = {0}, .spatial_outputs = {0}, .needs_channels_last = true},
+          .is_public = false};
+}
+
+OpDef weight_grad_row() {
+  return {.name = "ConvWeightGrad",
+          .min_inputs = 2,
+          .max_inputs = 2,
+          .infer = infer_weight_grad,
+          .lower = lower_weight_grad,
+          .layout = {.spatial_inputs = {0, 1}, .needs_channels_last = true},
+          .takes_sink = true,
+          .is_public = false};
+}
+
 }  // namespace
 
-OpRows convolution_ops() {
-  return {
-      {.name = "Conv",
-       .min_inputs = 2,
-       .max_inputs = 4,
-       .infer = infer_conv,
-       .gradient = gradient_of_conv,
-       .lower = lower_conv,
-       .layout = {.spatial_inputs = {0, 3}, .spatial_outputs = {0}, .needs_channels_last = true},
-       .bias_inputs = {2},
-       .takes_activation = true,
-       .bias_input = 2,
-       .residual_input = 3,
-       .can_absorb_affine = can_absorb_channels,
-       .absorb_affine = absorb_channels<0>,
-       .weight = {[](const Graph&, const Node&) { return std::int64_t{0}; }, input_channel},
-       .absorb_padding = [](const Graph& graph, Node& node, const Padding& padding) { return absorb_into_convolution(graph, node, padding, 0); },
-       .quantized = int8::quantized_conv,
-       .fan_in = fan_in_of_conv},
-      {.name = "ConvTranspose",
-       .min_inputs = 2,
-       .max_inputs = 3,
-       .infer = infer_conv_transpose,
-       .gradient = gradient_of_conv_transpose,
-       .lower = lower_conv_transpose,
-       .layout = {.spatial_inputs = {0}, .spatial_outputs = {0}, .needs_channels_last = true},
-       .bias_inputs = {2},
-       .takes_activation = true,
-       .bias_input = 2,
-       .can_absorb_affine = can_absorb_transposed,
-       .absorb_affine = absorb_channels<1>,
-       .fan_in = fan_in_of_conv},
-      {.name = "ConvInputGrad",
-       .min_inputs = 2,
-       .max_inputs = 3,
-       .infer = infer_input_grad,
-       .gradient = gradient_of_input_grad,
-       .lower = lower_input_grad,
-       .layout = {.spatial_inputs = {0}, .spatial_outputs = {0}, .needs_channels_last = true},
-       .is_public = false},
-      {.name = "ConvWeightGrad",
-       .min_inputs = 2,
-       .max_inputs = 2,
-       .infer = infer_weight_grad,
-       .lower = lower_weight_grad,
-       .layout = {.spatial_inputs = {0, 1}, .needs_channels_last = true},
-       .takes_sink = true,
-       .is_public = false},
-  };
-}
+OpRows convolution_ops() { return {conv_row(), conv_transpose_row(), input_grad_row(), weight_grad_row()}; }
 
 }  // namespace tinytc
