@@ -112,26 +112,28 @@ bool permute_quantization(Node& node, std::span<const std::int64_t> perm) {
   return true;
 }
 
-OpDef quantize_row() {
-  OpDef row{.name = "QuantizeLinear", .min_inputs = 2, .max_inputs = 3};
-  row.infer = infer_quantize;
+/// What both rows have in common.
+OpDef conversion_row(std::string name) {
+  OpDef row{.name = std::move(name), .min_inputs = 2, .max_inputs = 3};
   row.gradient = straight_through;
-  row.lower = lower_quantize;
   row.layout.permute = permute_quantization;
   row.layout.operands = 1;
   row.statistic_inputs = {1, 2};
+  return row;
+}
+
+OpDef quantize_row() {
+  OpDef row = conversion_row("QuantizeLinear");
+  row.infer = infer_quantize;
+  row.lower = lower_quantize;
   row.quantizes = true;
   return row;
 }
 
 OpDef dequantize_row() {
-  OpDef row{.name = "DequantizeLinear", .min_inputs = 2, .max_inputs = 3};
+  OpDef row = conversion_row("DequantizeLinear");
   row.infer = infer_dequantize;
-  row.gradient = straight_through;
   row.lower = lower_dequantize;
-  row.layout.permute = permute_quantization;
-  row.layout.operands = 1;
-  row.statistic_inputs = {1, 2};
   row.dequantizes = true;
   return row;
 }
