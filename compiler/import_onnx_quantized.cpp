@@ -1,6 +1,6 @@
-// Operators on quantized tensors (ONNX's QLinear... and ...Integer, DynamicQuantizeLinear, and those of onnxruntime's quantizer in domain
-// com.microsoft) as DequantizeLinear - operator - QuantizeLinear, which the passes turn into int8 operators again. One form of quantized
-// model goes through the compiler, whoever made it.
+// Operators on quantized tensors (ONNX's QLinear..., and those of onnxruntime's quantizer in domain com.microsoft) as DequantizeLinear -
+// operator - QuantizeLinear, which the passes turn into int8 operators again. One form of quantized model goes through the compiler, whoever
+// made it. Products whose scales are computed while the model runs become ONNX's own operators on integers.
 //
 // One function a form of operands; the table at the end says which operator has which.
 #include <fmt/format.h>
@@ -44,6 +44,10 @@ class Expansion {
     out_.push_back(std::move(made));
     return output;
   }
+  /// The node added last has these outputs, too.
+  void also_gives(std::initializer_list<std::string> outputs) {
+    for (const std::string& name : outputs) out_.back().add_output(name);
+  }
   /// The node added last takes this attribute, or an attribute of the original node if it has it.
   void attribute(const std::string& name, std::int64_t value) {
     AttributeProto& made = *out_.back().add_attribute();
@@ -81,20 +85,6 @@ class Expansion {
     for (float number : numbers) tensor.add_float_data(number);
     return tensor.name();
   }
-  std::string scalar(float number) { return constant({number}, true); }
-  std::string constant_shape(const std::vector<std::int64_t>& shape) {
-    TensorProto& tensor = *graph_.add_initializer();
-    tensor = make_tensor(TensorProto::INT64, {static_cast<std::int64_t>(shape.size())}, shape);
-    tensor.set_name(fresh());
-    return tensor.name();
-  }
-  /// Spatial axes of a convolution, 2 where neither its attributes nor a known weight tell.
-  std::size_t spatial_axes(int weight) const {
-    for (const AttributeProto& own : node.attribute())
-      if (own.name() == "kernel_shape" || own.name() == "strides") return static_cast<std::size_t>(own.ints_size());
-    const auto found = known_.find(input(weight));
-    return found == known_.end() ? 2 : static_cast<std::size_t>(found->second->dims_size() - 2);
-  }
   /// Known single-precision numbers; empty when they are not known.
   std::vector<float> numbers(const std::string& name) const {
     const auto found = known_.find(name);
@@ -115,14 +105,13 @@ class Expansion {
     if (product.size() > 1) attribute("axis", 0);
     return result;
   }
-  /// The tensor as real numbers without its zero point, which need not be known. `shape`: of the zero point, if not its own.
-  std::string without_zero_point(int tensor, int zero, const std::vector<std::int64_t>& shape = {}) {
+  /// The tensor as real numbers without its zero point, which need not be known.
+  std::string without_zero_point(int tensor, int zero) {
     const std::string number = add("Cast", {input(tensor)});
     attribute("to", TensorProto::FLOAT);
     if (!has(zero)) return number;
-    std::string offset = add("Cast", {input(zero)});
+    const std::string offset = add("Cast", {input(zero)});
     attribute("to", TensorProto::FLOAT);
-    if (!shape.empty()) offset = add("Reshape", {offset, constant_shape(shape)});
     return add("Sub", {number, offset});
   }
 
@@ -191,41 +180,25 @@ bool gemm(Expansion& e, const std::string&) {
   return true;
 }
 
-/// MatMulInteger, ConvInteger (a, b, az, bz): in single precision, exact up to 2^24.
-bool integers(Expansion& e, const std::string& op, const std::vector<std::int64_t>& b_zero_shape) {
-  const std::string a = e.without_zero_point(0, 2), b = e.without_zero_point(1, 3, b_zero_shape);
-  const std::string y = e.add(op, {a, b});
-  e.keep_attributes();
-  e.add("Cast", {y}, e.node.output(0));
-  e.attribute("to", TensorProto::INT32);
-  return true;
-}
-bool integer_product(Expansion& e, const std::string& op) { return integers(e, op, {}); }
-/// The weight's zero points belong to output channels.
-bool integer_convolution(Expansion& e, const std::string& op) {
-  std::vector<std::int64_t> shape(e.spatial_axes(1) + 2, 1);
-  shape[0] = -1;
-  return integers(e, op, shape);
+/// What follows a product of integers: its real numbers by the product of two scales, and a bias if there is one.
+void real_product(Expansion& e, const std::vector<std::string>& operands, const std::string& a_scale, const std::string& b_scale, int bias) {
+  const std::string number = e.add("Cast", {e.add("MatMulInteger", operands)});
+  e.attribute("to", TensorProto::FLOAT);
+  const std::string y = e.add("Mul", {number, e.add("Mul", {a_scale, b_scale})}, e.has(bias) ? std::string() : e.node.output(0));
+  if (e.has(bias)) e.add("Add", {y, e.input(bias)}, e.node.output(0));
 }
 
-/// DynamicQuantizeLinear(x) -> y, scale, zero point, all uint8's: ONNX's definition; all zeros have scale 1.
-bool dynamic(Expansion& e, const std::string&) {
-  const std::string none = e.scalar(0), most = e.scalar(255);
-  const auto extreme = [&](const char* reduce, const char* with) {
-    const std::string found = e.add(reduce, {e.input(0)});
-    e.attribute("keepdims", 0);
-    return e.add(with, {found, none});
-  };
-  const std::string lowest = extreme("ReduceMin", "Min"), highest = extreme("ReduceMax", "Max");
-  const std::string span = e.add("Div", {e.add("Sub", {highest, lowest}), most});
-  const auto output = [&](int i) { return i < e.node.output_size() ? e.node.output(i) : std::string(); };
-  const std::string scale = e.add("Where", {e.add("Equal", {span, none}), e.scalar(1), span}, output(1));
-  const std::string zero = e.add("Round", {e.add("Clip", {e.add("Div", {e.add("Neg", {lowest}), scale}), none, most})});
-  e.add("Cast", {zero}, output(2));
-  e.attribute("to", TensorProto::UINT8);
-  const std::string stored = e.add("Clip", {e.add("Add", {e.add("Round", {e.add("Div", {e.input(0), scale})}), zero}), none, most});
-  e.add("Cast", {stored}, output(0));
-  e.attribute("to", TensorProto::UINT8);
+/// MatMulIntegerToFloat(a, b, as, bs, az, bz, bias)
+bool product_to_real(Expansion& e, const std::string&) {
+  real_product(e, {e.input(0), e.input(1), e.input(4), e.input(5)}, e.input(2), e.input(3), 6);
+  return true;
+}
+
+/// DynamicQuantizeMatMul(a, b, bs, bz, bias)
+bool product_of_real(Expansion& e, const std::string&) {
+  const std::string scale = e.fresh(), zero = e.fresh(), stored = e.add("DynamicQuantizeLinear", {e.input(0)});
+  e.also_gives({scale, zero});
+  real_product(e, {stored, e.input(1), zero, e.input(3)}, scale, e.input(2), 4);
   return true;
 }
 
@@ -244,9 +217,6 @@ constexpr const char* microsoft = "com.microsoft";
 constexpr Form forms[] = {
     {"", "QLinearConv", "Conv", convolution},
     {"", "QLinearMatMul", "MatMul", binary},
-    {"", "MatMulInteger", "MatMul", integer_product},
-    {"", "ConvInteger", "Conv", integer_convolution},
-    {"", "DynamicQuantizeLinear", "", dynamic},
     {"", "DequantizeLinear", "", dynamic_real},
     {microsoft, "QLinearAdd", "Add", binary},
     {microsoft, "QLinearMul", "Mul", binary},
@@ -257,6 +227,8 @@ constexpr Form forms[] = {
     {microsoft, "QLinearGlobalAveragePool", "GlobalAveragePool", unary},
     {microsoft, "QLinearConcat", "Concat", concatenation},
     {microsoft, "QGemm", "Gemm", gemm},
+    {microsoft, "MatMulIntegerToFloat", "", product_to_real},
+    {microsoft, "DynamicQuantizeMatMul", "", product_of_real},
     {microsoft, "QuantizeLinear", "QuantizeLinear", nullptr},
     {microsoft, "DequantizeLinear", "DequantizeLinear", nullptr},
 };

@@ -304,6 +304,7 @@ struct OpDef {
   bool is_addition = false;       // the sum of its two inputs
   bool selects_maximum = false;   // each element of its output is one of its input's, the largest of some (max pooling)
   bool takes_activation = false;  // its kernel clamps: attributes activation_lo and activation_hi
+  bool gives_float = false;       // computes integers, which its kernel can convert: attribute `as_float`
   int bias_input = -1;            // input that is added to each channel, if its kernel has one
   int residual_input = -1;        // input of the output's shape that is added before the clamp
   int unit_input = -1;            // optional input of factors; absent, they are ones
@@ -362,6 +363,8 @@ std::vector<ValueId> add_node(Graph& graph, const std::string& op, std::vector<V
 inline const std::string fused_update = "tinytc_update";
 inline const std::string fused_inputs = "tinytc_update_inputs";
 
+// Attribute of a node whose kernel gives its integers as float32 (OpDef::gives_float).
+inline const std::string as_float = "tinytc_as_float";
 // Attribute of a node that takes the kernel of OpDef::faster.
 inline const std::string spends_flash = "tinytc_spends_flash";
 // Attribute of a node that takes the kernel with the least scratch.

@@ -22,6 +22,7 @@ constexpr Family families[] = {
     int8_matmul_ops,
     int8_pool_ops,
     int8_residual_ops,
+    integer_ops,
     layer_norm_ops,
     loss_ops,
     movement_ops,

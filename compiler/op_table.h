@@ -20,6 +20,7 @@ OpRows int8_elementwise_ops();
 OpRows int8_matmul_ops();
 OpRows int8_pool_ops();
 OpRows int8_residual_ops();
+OpRows integer_ops();
 OpRows layer_norm_ops();
 OpRows loss_ops();
 OpRows movement_ops();

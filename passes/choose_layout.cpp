@@ -252,8 +252,12 @@ class LayoutChoice {
     }
     if (p == nullptr) return false;
     const Permutation restore = *p, back = inverse(restore);
-    for (ValueId id : node.outputs)
-      if (id != no_value && graph_.shape(id).size() != restore.size()) return false;
+    std::vector<std::size_t> outputs;  // those with the operands' axes; other scalars beside the first tell of the whole tensor
+    for (std::size_t i = 0; i < node.outputs.size(); ++i) {
+      if (node.outputs[i] == no_value || (i > 0 && graph_.shape(node.outputs[i]).empty())) continue;
+      if (graph_.shape(node.outputs[i]).size() != restore.size()) return false;
+      outputs.push_back(i);
+    }
     for (ValueId id : operands)
       if (id != no_value && graph_.shape(id).size() != restore.size() && !rule.elementwise) return false;
     if (rule.permute != nullptr) {
@@ -263,8 +267,6 @@ class LayoutChoice {
     }
     for (ValueId& id : std::span<ValueId>(node.inputs.data(), operands.size()))
       if (id != no_value && element_count(graph_.shape(id)) != 1) id = transposed(at_rank(id, restore.size(), node.location), back, node.location);
-    std::vector<std::size_t> outputs(node.outputs.size());
-    std::iota(outputs.begin(), outputs.end(), std::size_t{0});
     append_permuted(std::move(node), outputs, restore);
     return true;
   }

@@ -96,6 +96,16 @@ void fuse_clamp(Graph& graph, Uses& uses, int index) {
   take_over(graph, uses, *source, index);
 }
 
+/// Integers of which nothing but their float32 is read.
+void fuse_conversion(Graph& graph, Uses& uses, int index) {
+  const Node& node = node_at(graph, index);
+  if (node.op != &op("Cast") || graph.type(node.outputs[0]).dtype != DType::f32) return;
+  Node* source = absorbing(graph, uses, node.inputs[0]);
+  if (source == nullptr || !source->op->gives_float || source->attributes.has(as_float)) return;
+  source->attributes.set(as_float, std::int64_t{1});
+  take_over(graph, uses, *source, index);
+}
+
 /// Factors that are known to be ones need neither flash nor multiplications.
 void drop_units(Graph& graph) {
   for (Node& node : graph.nodes) {
@@ -158,8 +168,10 @@ void delay_clamps(Graph& graph) {
 
 void fuse(Graph& graph) {
   Uses uses(graph);
-  for (int n = 0; n < static_cast<int>(graph.nodes.size()); ++n)
+  for (int n = 0; n < static_cast<int>(graph.nodes.size()); ++n) {
+    fuse_conversion(graph, uses, n);
     if (!fuse_addition(graph, uses, n)) fuse_clamp(graph, uses, n);
+  }
   // What was moved left its original behind, whose result nobody reads; but two nodes must not compute one value meanwhile.
   remove_dead(graph);
 }

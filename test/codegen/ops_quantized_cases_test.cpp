@@ -96,6 +96,22 @@ std::vector<ValueCase> quantized_cases() {
        {of(DType::i16, {1, 2, 2, 2}, {1, 2, 3, 4, 2000, 3000, 4000, 5000}), known(DType::i32, {half, half, half, half}), known(DType::i8, {30, 31, 31, 32})},
        {{"kernel_shape", Ints{2, 2}}, {"y_bits", integer(16)}, {"y_lo", integer(-32768)}, {"y_hi", integer(32767)}},
        {{2, 3500}}},
+      // Products of integers: known weights, uint8 with zero points by column that leave a byte, and a product of two inputs.
+      {"MatMulInteger",
+       {of(DType::u8, {1, 2}, {255, 3}), of(DType::u8, {2, 2}, {255, 1, 0, 4}, Role::constant), of(DType::u8, {}, {5}), of(DType::u8, {2}, {7, 2}, Role::constant)},
+       {},
+       {{250 * 248 - 2 * -7, 250 * -1 - 2 * 2}}},
+      {"MatMulInteger", {bytes({2, 1}, {-128, 3}), of(DType::u8, {1, 2}, {255, 0}), absent(), of(DType::u8, {1}, {1})}, {}, {{-128 * 254, 128, 3 * 254, -3}}},
+      {"MatMulInteger", {bytes({1, 1}, {3}), bytes({1, 1}, {5}, Role::constant)}, {{as_float, integer(1)}}, {{15}}},
+      {"ConvInteger",  // the left neighbour of the first pixel is the zero point
+       {of(DType::u8, {1, 1, 1, 2}, {10, 20}), bytes({1, 1, 1, 2}, {2, -3}, Role::constant), of(DType::u8, {}, {4})},
+       {{"pads", Ints{0, 1, 0, 0}}},
+       {{6 * -3, 6 * 2 + 16 * -3}}},
+      {"ConvInteger",  // one channel each: four of them, and two whose weights are not known
+       {bytes({1, 4, 1, 1}, {1, 2, 3, 4}), bytes({4, 1, 1, 1}, {5, 6, 7, -128}, Role::constant)}, {{"group", integer(4)}}, {{5, 12, 21, -512}}},
+      {"ConvInteger",
+       {bytes({1, 2, 1, 1}, {1, 2}), bytes({2, 1, 1, 1}, {5, 6}), bytes({1}, {3}), bytes({2}, {1, -1})}, {{"group", integer(2)}}, {{-2 * 4, -1 * 7}}},
+      {"DynamicQuantizeLinear", {of(DType::f32, {3}, {-1, 254, 0.5})}, {}, {{0, 255, 1}, {1}, {1}}},
       {"Int8Softmax",
        {bytes({1, 2}, {7, 7}), known(DType::u32, exponentials)},
        {{"y_scale", 1.0 / 256}, {"y_zero_point", integer(-128)}},

@@ -43,6 +43,16 @@ TEST_CASE("a convolution's input that both layouts need is transposed once") {
   CHECK(laid_out(b.graph) == Names{"Transpose", "Conv", "Transpose", "Conv", "Reshape", "Add", "Transpose"});
 }
 
+TEST_CASE("what measures a tensor takes it in any layout") {
+  GraphBuilder b;
+  const ValueId x = b.node("Conv", {b.input("x", {1, 2, 6}), b.constant("w", {2, 2, 1})});
+  const ValueId stored = b.node("DynamicQuantizeLinear", {x}, {}, 3);
+  const ValueId scale = b.graph.nodes.back().outputs[1], zero = b.graph.nodes.back().outputs[2];
+  b.output(b.node("ConvInteger", {stored, b.input("k", {3, 2, 1}, DType::i8), zero}));
+  b.output(scale);
+  CHECK(laid_out(b.graph) == Names{"Transpose", "Conv", "DynamicQuantizeLinear", "ConvInteger", "Transpose"});
+}
+
 TEST_CASE("trained operands keep their layout; a copy is transposed") {
   GraphBuilder b;
   const ValueId p = b.parameter("p", {1, 2, 6});

@@ -36,6 +36,21 @@ TEST_CASE("a bias, a residual and a clamp go into the kernel before them") {
   CHECK(graph.nodes[1].attributes.get_float("activation_hi", -1) == 6.0);
 }
 
+TEST_CASE("a product of integers gives float32 itself where nothing else is read") {
+  const std::int64_t f32 = 1, f64 = 11;
+  for (const bool single : {true, false}) {
+    for (const std::int64_t to : {f32, f64}) {
+      GraphBuilder b;
+      const ValueId y = b.node("MatMulInteger", {b.input("a", {2, 3}, DType::u8), b.input("b", {3, 4}, DType::i8)});
+      b.output(b.node("Cast", {y}, {{"to", to}}));
+      if (!single) b.output(y);
+      const Graph graph = fused(b.graph);
+      CHECK(ops_of(graph) == (single && to == f32 ? Names{"MatMulInteger"} : Names{"MatMulInteger", "Cast"}));
+      CHECK(graph.type(graph.outputs[0]).dtype == (to == f32 ? DType::f32 : DType::f64));
+    }
+  }
+}
+
 TEST_CASE("a result that something else sees stays") {
   GraphBuilder b;
   const ValueId x = b.input("x", {2, 3});

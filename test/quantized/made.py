@@ -158,6 +158,12 @@ FORMS = {
     "qoperator": {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QInt8, "quant_format": QuantFormat.QOperator},
     "qoperator_int8": {"activation_type": QuantType.QInt8, "weight_type": QuantType.QInt8, "quant_format": QuantFormat.QOperator, "per_channel": True},
 }
+# Weights only; activations are quantized while the model runs.
+DYNAMIC = {
+    "dynamic": {"weight_type": QuantType.QInt8},
+    "dynamic_channels": {"weight_type": QuantType.QInt8, "per_channel": True},
+    "dynamic_uint8": {"weight_type": QuantType.QUInt8},
+}
 
 
 class Calibration(CalibrationDataReader):
@@ -199,12 +205,12 @@ def with_powers_of_two(model: onnx.ModelProto, weight_bits: int = 8) -> onnx.Mod
 
 
 def write(name: str, form: str, folder: pathlib.Path) -> pathlib.Path:
-    """The quantized model of a network; form "dynamic": weights only, activations while it runs."""
+    """The quantized model of a network; form: of FORMS or DYNAMIC."""
     network = TIES[name]()
     plain, quantized = folder / f"{name}.onnx", folder / f"{name}_{form}.onnx"
     onnx.save(network.model(), plain)
-    if form == "dynamic":
-        quantize_dynamic(plain, quantized, weight_type=QuantType.QInt8)
+    if form in DYNAMIC:
+        quantize_dynamic(plain, quantized, **DYNAMIC[form])
     else:
         quantize_static(plain, quantized, Calibration(network.shape), **{"quant_format": QuantFormat.QDQ, **FORMS[form]})
     return quantized

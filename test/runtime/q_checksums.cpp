@@ -4,6 +4,7 @@
 #include "board.h"
 #include "runtime/broadcast.h"
 #include "runtime/crc32.h"
+#include "runtime/dynamic_quantize.h"
 #include "runtime/q16_layers.h"
 #include "runtime/q_average_pool2d.h"
 #include "runtime/q_conv2d.h"
@@ -15,6 +16,7 @@
 #include "runtime/q_depthwise_taps.h"
 #include "runtime/q_elementwise.h"
 #include "runtime/q_grouped_narrow.h"
+#include "runtime/q_integer_paired.h"
 #include "runtime/q_narrow_conv2d.h"
 #include "runtime/q_paired_matmul.h"
 #include "runtime/q_scalar_conv2d.h"
@@ -34,6 +36,7 @@ constexpr int size = 4000;
 std::int8_t x[size];
 std::int16_t x16[2000];
 std::int8_t y[size];
+std::int32_t y32[size];
 std::uint32_t w[size / 2];
 std::uint32_t paired[size / 2];
 std::uint32_t scratch[size / 2];
@@ -328,6 +331,64 @@ TINYTC_NOINLINE void wide_layers(const QOutput& out) {
   hash(s.batch * s.out_h * s.out_w * s.out_c);
 }
 
+void hash_integers(int count) {
+  for (int i = 0; i < count; ++i) {
+    for (int bit = 0; bit < 32; bit += 8) {
+      const std::uint8_t byte = static_cast<std::uint8_t>(static_cast<std::uint32_t>(y32[i]) >> bit);
+      crc = crc32(crc, &byte, 1);
+    }
+  }
+}
+
+/// Products of integers: X with its zero point, weights with one of their own or without.
+template <typename X>
+TINYTC_NOINLINE void integers(bool with_zeros) {
+  std::int32_t zeros[20];
+  for (std::int32_t& value : zeros) value = integer(-128, 255);
+  const std::int32_t* w_zero = with_zeros ? zeros : nullptr;
+  const X* bytes = reinterpret_cast<const X*>(x);
+  const std::int8_t* weights = reinterpret_cast<const std::int8_t*>(w);
+  const QDenseShape dense_shape{integer(1, 3), integer(1, 90), integer(1, 20)};
+  q_integer_dense(dense_shape, bytes, bytes + 3000, weights, w_zero, y32, scratch);
+  hash_integers(dense_shape.rows * dense_shape.out);
+  if (q_integer_pairable(dense_shape, paired_weights) && q_dense_packed_words(dense_shape) <= size / 2) {
+    q_dense_pack(dense_shape, paired_weights, paired);
+    q_integer_dense_paired(dense_shape, bytes, bytes + 3000, paired, w_zero, y32, scratch);
+    hash_integers(dense_shape.rows * dense_shape.out);
+  }
+  QConv2dShape s{};
+  if (!test::random_window(integer, s)) return;
+  s.groups = integer(0, 3) == 0 ? 2 : 1;
+  s.in_c = s.groups * integer(1, 10);
+  s.out_c = s.groups * integer(1, 10);
+  if (q_integer_conv2d_scratch(s) > size / 2 || s.batch * s.out_h * s.out_w * s.out_c > size) return;
+  q_integer_conv2d(s, bytes, bytes + 3001, weights, w_zero, y32, scratch);
+  hash_integers(s.batch * s.out_h * s.out_w * s.out_c);
+  q_integer_conv2d_plain(s, bytes, bytes + 3002, bytes, bytes + 3010, integer(0, 1), y32);
+  hash_integers(s.batch * s.out_h * s.out_w * s.out_c);
+  s.in_c = s.out_c = s.groups = integer(4, 14);
+  q_integer_depthwise(s, bytes, bytes + 3003, weights, w_zero, y32);
+  hash_integers(s.batch * s.out_h * s.out_w * s.out_c);
+}
+
+/// Steps of 1/4: every eighth number lies halfway between two integers.
+TINYTC_NOINLINE void dynamic() {
+  const int count = integer(1, 60);
+  float real[60];
+  float scale = 0;
+  std::uint8_t zero = 0;
+  for (int i = 0; i < count; ++i) real[i] = static_cast<float>(x[i]) / 8.0F;
+  if (integer(0, 1) == 0) {
+    real[0] = 0;
+    real[count - 1] = 63.75F;
+  }
+  dynamic_quantize_linear(ElementwiseShape{count}, real, reinterpret_cast<std::uint8_t*>(y), &scale, &zero);
+  hash(count);
+  y32[0] = zero;
+  y32[1] = static_cast<std::int32_t>(bits_of(scale));
+  hash_integers(2);
+}
+
 }  // namespace
 
 int main() {
@@ -355,6 +416,9 @@ int main() {
     widened(QScale{multiplier, nullptr}, QOutput{out.zero_point, -128, 127});
     wide_layers(out);
     means(out);
+    integers<std::int8_t>(false);
+    integers<std::uint8_t>(true);
+    dynamic();
     if (round % 8 == 0) {
       board::print_unsigned(crc);
       board::print("\n");
