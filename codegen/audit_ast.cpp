@@ -93,6 +93,8 @@ class Statements : public RecursiveASTVisitor<Statements> {
     return true;
   }
   bool TraverseCXXRecordDecl(CXXRecordDecl*) { return true; }
+  // A function that a template is given is used where the instance names its parameter.
+  bool TraverseTemplateArgumentLoc(const TemplateArgumentLoc&) { return true; }
 
   bool VisitCallExpr(CallExpr* call) {
     if (isa<CXXPseudoDestructorExpr>(call->getCallee()->IgnoreParens())) return true;

@@ -24,48 +24,27 @@
 
 namespace tinytc {
 
-/// What q_conv2d takes.
-struct QPairedConv {
+/// A kernel whose weights hold its biases and multipliers: q_conv2d, q_grouped_conv2d, q_widened_conv2d.
+using QPackedKernel = void(const QConv2dShape& s, const std::int8_t* x, const std::uint32_t* w,
+                           const std::int8_t* shift, const QOutput& out, std::int8_t* y,
+                           std::uint32_t* scratch);
+/// A kernel with biases and scales apart: q_conv2d_plain, q_narrow_conv2d, q_grouped_narrow, q_scalar_conv2d.
+template <typename Weight>
+using QScaledKernel = void(const QConv2dShape& s, const std::int8_t* x, const Weight* w,
+                           const std::int32_t* bias, const QScale& scale, const QOutput& out, std::int8_t* y,
+                           std::uint32_t* scratch);
+
+/// What a QPackedKernel takes.
+template <QPackedKernel& kernel>
+struct QPackedConv {
   const std::uint32_t* w;
   const std::int8_t* shift;
   QOutput out;
 };
-/// What q_grouped_conv2d takes.
-struct QGroupedConv {
-  const std::uint32_t* w;
-  const std::int8_t* shift;
-  QOutput out;
-};
-/// What q_widened_conv2d takes.
-struct QWidenedConv {
-  const std::uint32_t* w;
-  const std::int8_t* shift;
-  QOutput out;
-};
-/// What q_conv2d_plain takes.
-struct QPlainConv {
-  const std::int8_t* w;
-  const std::int32_t* bias;
-  QScale scale;
-  QOutput out;
-};
-/// What q_narrow_conv2d takes.
-struct QNarrowConv {
-  const std::uint32_t* w;
-  const std::int32_t* bias;
-  QScale scale;
-  QOutput out;
-};
-/// What q_grouped_narrow takes.
-struct QGroupedNarrow {
-  const std::uint32_t* w;
-  const std::int32_t* bias;
-  QScale scale;
-  QOutput out;
-};
-/// What q_scalar_conv2d takes.
-struct QScalarConv {
-  const std::uint8_t* w;
+/// What a QScaledKernel takes.
+template <typename Weight, QScaledKernel<Weight>& kernel>
+struct QScaledConv {
+  const Weight* w;
   const std::int32_t* bias;
   QScale scale;
   QOutput out;
@@ -89,33 +68,15 @@ struct QWinogradConv {
   QOutput out;
 };
 
-TINYTC_INLINE void q_layer(const QConv2dShape& s, const QPairedConv& layer, const std::int8_t* x,
+template <QPackedKernel& kernel>
+TINYTC_INLINE void q_layer(const QConv2dShape& s, const QPackedConv<kernel>& layer, const std::int8_t* x,
                            std::int8_t* y, std::uint32_t* scratch) {
-  q_conv2d(s, x, layer.w, layer.shift, layer.out, y, scratch);
+  kernel(s, x, layer.w, layer.shift, layer.out, y, scratch);
 }
-TINYTC_INLINE void q_layer(const QConv2dShape& s, const QGroupedConv& layer, const std::int8_t* x,
-                           std::int8_t* y, std::uint32_t* scratch) {
-  q_grouped_conv2d(s, x, layer.w, layer.shift, layer.out, y, scratch);
-}
-TINYTC_INLINE void q_layer(const QConv2dShape& s, const QWidenedConv& layer, const std::int8_t* x,
-                           std::int8_t* y, std::uint32_t* scratch) {
-  q_widened_conv2d(s, x, layer.w, layer.shift, layer.out, y, scratch);
-}
-TINYTC_INLINE void q_layer(const QConv2dShape& s, const QPlainConv& layer, const std::int8_t* x,
-                           std::int8_t* y, std::uint32_t* scratch) {
-  q_conv2d_plain(s, x, layer.w, layer.bias, layer.scale, layer.out, y, scratch);
-}
-TINYTC_INLINE void q_layer(const QConv2dShape& s, const QNarrowConv& layer, const std::int8_t* x,
-                           std::int8_t* y, std::uint32_t* scratch) {
-  q_narrow_conv2d(s, x, layer.w, layer.bias, layer.scale, layer.out, y, scratch);
-}
-TINYTC_INLINE void q_layer(const QConv2dShape& s, const QGroupedNarrow& layer, const std::int8_t* x,
-                           std::int8_t* y, std::uint32_t* scratch) {
-  q_grouped_narrow(s, x, layer.w, layer.bias, layer.scale, layer.out, y, scratch);
-}
-TINYTC_INLINE void q_layer(const QConv2dShape& s, const QScalarConv& layer, const std::int8_t* x,
-                           std::int8_t* y, std::uint32_t* scratch) {
-  q_scalar_conv2d(s, x, layer.w, layer.bias, layer.scale, layer.out, y, scratch);
+template <typename Weight, QScaledKernel<Weight>& kernel>
+TINYTC_INLINE void q_layer(const QConv2dShape& s, const QScaledConv<Weight, kernel>& layer,
+                           const std::int8_t* x, std::int8_t* y, std::uint32_t* scratch) {
+  kernel(s, x, layer.w, layer.bias, layer.scale, layer.out, y, scratch);
 }
 TINYTC_INLINE void q_layer(const QConv2dShape& s, const QBareConv& layer, const std::int8_t* x,
                            std::int8_t* y, std::uint32_t*) {

@@ -36,7 +36,7 @@ ConvKernel scalar_kernel(LowerContext& context, const QConv2dShape& s) {
   std::vector<std::byte> packed(static_cast<std::size_t>(q_scalar_conv2d_packed_bytes(s)));
   q_scalar_conv2d_pack(s, constant<std::int8_t>(context, 1), reinterpret_cast<std::uint8_t*>(packed.data()));
   const Argument table = context.table(weight_of(context).name, {DType::u8, {static_cast<std::int64_t>(packed.size())}}, packed);
-  return {"runtime/q_scalar_conv2d.h", "q_scalar_conv2d", "QScalarConv", {table, context.in(2), scale_argument(context, 3)},
+  return {"runtime/q_scalar_conv2d.h", "q_scalar_conv2d", "QScaledConv<std::uint8_t, q_scalar_conv2d>", {table, context.in(2), scale_argument(context, 3)},
           q_scalar_conv2d_scratch(s), q_scalar_conv2d_lead_x(s), 1, s};
 }
 
@@ -48,21 +48,21 @@ ConvKernel winograd_kernel(LowerContext& context, const QConv2dShape& s) {
 }
 
 ConvKernel plain_kernel(LowerContext& context, const QConv2dShape& s) {
-  return {"runtime/q_conv2d_plain.h", "q_conv2d_plain", "QPlainConv", {context.in(1), context.in(2), scale_argument(context, 3)},
+  return {"runtime/q_conv2d_plain.h", "q_conv2d_plain", "QScaledConv<std::int8_t, q_conv2d_plain>", {context.in(1), context.in(2), scale_argument(context, 3)},
           q_conv2d_plain_scratch(s), q_conv2d_plain_lead_x(s), 1, s};
 }
 
 ConvKernel paired_kernel(LowerContext& context, const QConv2dShape& s) {
   std::vector<std::uint32_t> packed(static_cast<std::size_t>(q_conv2d_packed_words(s)));
   q_conv2d_pack(s, constant<std::int8_t>(context, 1), constant<std::int32_t>(context, 2), constant<std::int32_t>(context, 3), packed.data());
-  return {"runtime/q_conv2d.h", "q_conv2d", "QPairedConv", {word_table(context, weight_of(context).name, packed), shift_argument(context)},
+  return {"runtime/q_conv2d.h", "q_conv2d", "QPackedConv<q_conv2d>", {word_table(context, weight_of(context).name, packed), shift_argument(context)},
           q_conv2d_scratch(s), q_conv2d_lead_x(s), 1, s};
 }
 
 ConvKernel widened_kernel(LowerContext& context, const QConv2dShape& s) {
   std::vector<std::uint32_t> packed(static_cast<std::size_t>(q_widened_conv2d_packed_words(s)));
   q_widened_conv2d_pack(s, constant<std::int8_t>(context, 1), constant<std::int32_t>(context, 2), constant<std::int32_t>(context, 3), packed.data());
-  return {"runtime/q_widened_conv2d.h", "q_widened_conv2d", "QWidenedConv", {word_table(context, weight_of(context).name, packed), shift_argument(context)},
+  return {"runtime/q_widened_conv2d.h", "q_widened_conv2d", "QPackedConv<q_widened_conv2d>", {word_table(context, weight_of(context).name, packed), shift_argument(context)},
           q_widened_conv2d_scratch(s), q_widened_conv2d_lead_x(s), 1, s};
 }
 
@@ -71,7 +71,7 @@ ConvKernel grouped_kernel(LowerContext& context, const QConv2dShape& s) {
   q_grouped_conv2d_spread(s, constant<std::int8_t>(context, 1), spread.data());
   std::vector<std::uint32_t> packed(static_cast<std::size_t>(q_grouped_conv2d_packed_words(s)));
   q_grouped_conv2d_pack(s, spread.data(), constant<std::int32_t>(context, 2), constant<std::int32_t>(context, 3), packed.data());
-  return {"runtime/q_grouped_conv2d.h", "q_grouped_conv2d", "QGroupedConv", {word_table(context, weight_of(context).name, packed), shift_argument(context)},
+  return {"runtime/q_grouped_conv2d.h", "q_grouped_conv2d", "QPackedConv<q_grouped_conv2d>", {word_table(context, weight_of(context).name, packed), shift_argument(context)},
           q_grouped_conv2d_scratch(s), q_grouped_conv2d_lead_x(s), 1, s};
 }
 
@@ -80,14 +80,14 @@ ConvKernel grouped_narrow_kernel(LowerContext& context, const QConv2dShape& s) {
   q_grouped_conv2d_spread(s, constant<std::int8_t>(context, 1), spread.data());
   std::vector<std::uint32_t> packed(static_cast<std::size_t>(q_narrow_conv2d_packed_words(q_grouped_packing(s))));
   q_narrow_conv2d_pack(q_grouped_packing(s), spread.data(), packed.data());
-  return {"runtime/q_grouped_narrow.h", "q_grouped_narrow", "QGroupedNarrow", {word_table(context, weight_of(context).name, packed), context.in(2), scale_argument(context, 3)},
+  return {"runtime/q_grouped_narrow.h", "q_grouped_narrow", "QScaledConv<std::uint32_t, q_grouped_narrow>", {word_table(context, weight_of(context).name, packed), context.in(2), scale_argument(context, 3)},
           q_grouped_conv2d_scratch(s), q_grouped_conv2d_lead_x(s), 1, s};
 }
 
 ConvKernel narrow_kernel(LowerContext& context, const QConv2dShape& s) {
   std::vector<std::uint32_t> packed(static_cast<std::size_t>(q_narrow_conv2d_packed_words(s)));
   q_narrow_conv2d_pack(s, constant<std::int8_t>(context, 1), packed.data());
-  return {"runtime/q_narrow_conv2d.h", "q_narrow_conv2d", "QNarrowConv", {word_table(context, weight_of(context).name, packed), context.in(2), scale_argument(context, 3)},
+  return {"runtime/q_narrow_conv2d.h", "q_narrow_conv2d", "QScaledConv<std::uint32_t, q_narrow_conv2d>", {word_table(context, weight_of(context).name, packed), context.in(2), scale_argument(context, 3)},
           q_narrow_conv2d_scratch(s), q_narrow_conv2d_lead_x(s), 1, s};
 }
 

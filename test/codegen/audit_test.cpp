@@ -168,6 +168,22 @@ TEST_CASE("the audit refuses loops whose end depends on data") {
        "its end depends on data"},
       {"auto f = [&](int n) { int t = 0; for (int i = 0; i < n + length; ++i) ++t; return t; }; return f(1);",
        "", "its end depends on data"},
+      {"return through<sum>(data);",
+       "using Kernel = int(const int*, int);\n"
+       "static int sum(const int* x, int n) { int s = 0; for (int i = 0; i < n; ++i) s += x[i]; return s; }\n"
+       "template <Kernel& kernel> inline int through(const int* x) { return kernel(x, 6) + kernel(x, x[0]); "
+       "}",
+       "its end depends on data"},
+      {"return through<sum>(data);",
+       "using Kernel = int(const int*, int);\n"
+       "static int sum(const int* x, int n) { int s = 0; for (int i = 0; i < n; ++i) s += x[i]; return s; }\n"
+       "template <Kernel& kernel> inline int through(const int* x) { Kernel* f = &kernel; return f(x, 6); }",
+       "an indirect call"},
+      {"return through<sum>(data);",
+       "using Kernel = int(const int*, int); static int known(Kernel*) { return 0; }\n"
+       "static int sum(const int* x, int n) { int s = 0; for (int i = 0; i < n; ++i) s += x[i]; return s; }\n"
+       "template <Kernel& kernel> inline int through(const int* x) { return kernel(x, 6) + known(&kernel); }",
+       "its end depends on data"},
   };
   for (const Case& one : cases) {
     INFO(one.before << "\n" << one.body);
@@ -220,6 +236,11 @@ TEST_CASE("the audit accepts loops over shapes and computes their maximum") {
       {"const int n = data[0] > 3 ? 4 : 8; int t = 0; for (int i = 0; i < n; ++i) ++t; return t;", "", 8},
       {"auto f = [&](int n) { int t = 0; for (int i = 0; i < n; ++i) t += data[i]; return t; }; return f(3);",
        "", 3},
+      {"return through<sum>(data);",
+       "using Kernel = int(const int*, int);\n"
+       "static int sum(const int* x, int n) { int s = 0; for (int i = 0; i < n; ++i) s += x[i]; return s; }\n"
+       "template <Kernel& kernel> inline int through(const int* x) { return kernel(x, 6); }",
+       6},
       {"Shape s{3, 1, {}}; int t = 0; for (int i = 0; i < s.n; ++i) s.dims[i] = ++t; return s.dims[2];", "",
        -1},
       {"do { return 1; } while (false);", "", -2},

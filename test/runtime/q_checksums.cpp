@@ -308,7 +308,7 @@ TINYTC_NOINLINE void convolution_and_sum(const QScale& scale, const QOutput& out
   const QSum f = random_sum();
   const QOutput inner{integer(-128, 127), -128, 127};
   q_conv2d_pack(s, paired_weights, bias, multiplier, paired);
-  q_conv2d_sum<1>(s, x, QPairedConv{paired, scale.shift, inner}, f, out, x, y, scratch);
+  q_conv2d_sum<1>(s, x, QPackedConv<q_conv2d>{paired, scale.shift, inner}, f, out, x, y, scratch);
   hash(s.batch * s.out_h * s.out_w * s.out_c);
   q_conv2d_bare(s, x, reinterpret_cast<const std::int8_t*>(w), bias, scale, out, y);
   hash(s.batch * s.out_h * s.out_w * s.out_c);

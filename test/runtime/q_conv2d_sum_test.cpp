@@ -110,12 +110,15 @@ TEST_CASE("a paired, a plain, a scalar, a narrow, a vector and a bare convolutio
     const QConv2dShape& s = c.s;
     std::vector<std::uint32_t> paired(static_cast<std::size_t>(q_conv2d_packed_words(s)));
     q_conv2d_pack(s, c.w.data(), c.bias.data(), c.scales.multiplier.data(), paired.data());
-    check<1>(c, QPairedConv{paired.data(), c.scales.view().shift, c.inner}, q_conv2d_scratch(s), checked);
-    check<1>(c, QPlainConv{c.w.data(), c.bias.data(), c.scales.view(), c.inner}, q_conv2d_plain_scratch(s),
+    check<1>(c, QPackedConv<q_conv2d>{paired.data(), c.scales.view().shift, c.inner}, q_conv2d_scratch(s),
+             checked);
+    using Plain = QScaledConv<std::int8_t, q_conv2d_plain>;
+    check<1>(c, Plain{c.w.data(), c.bias.data(), c.scales.view(), c.inner}, q_conv2d_plain_scratch(s),
              checked);
     std::vector<std::uint8_t> scalar(static_cast<std::size_t>(q_scalar_conv2d_packed_bytes(s)));
     q_scalar_conv2d_pack(s, c.w.data(), scalar.data());
-    check<1>(c, QScalarConv{scalar.data(), c.bias.data(), c.scales.view(), c.inner},
+    using Scalar = QScaledConv<std::uint8_t, q_scalar_conv2d>;
+    check<1>(c, Scalar{scalar.data(), c.bias.data(), c.scales.view(), c.inner},
              q_scalar_conv2d_scratch(s), checked);
     std::vector<std::uint32_t> vector(static_cast<std::size_t>(q_vector_conv2d_words(s)));
     q_vector_conv2d_pack(s, c.w.data(), c.bias.data(), c.scales.multiplier.data(), vector.data());
@@ -123,7 +126,8 @@ TEST_CASE("a paired, a plain, a scalar, a narrow, a vector and a bare convolutio
     if (q_narrow_conv2d_serves(s)) {
       std::vector<std::uint32_t> narrow(static_cast<std::size_t>(q_narrow_conv2d_packed_words(s)));
       q_narrow_conv2d_pack(s, c.w.data(), narrow.data());
-      check<1>(c, QNarrowConv{narrow.data(), c.bias.data(), c.scales.view(), c.inner},
+      using Narrow = QScaledConv<std::uint32_t, q_narrow_conv2d>;
+      check<1>(c, Narrow{narrow.data(), c.bias.data(), c.scales.view(), c.inner},
                q_narrow_conv2d_scratch(s), checked);
     }
     std::vector<std::int8_t> bare(c.w.size());
