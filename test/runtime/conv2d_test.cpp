@@ -6,6 +6,8 @@
 #include "runtime/conv2d_grad.h"
 #include "runtime/conv2d_pointwise.h"
 #include "test/runtime/kernel_test.h"
+#include "test/runtime/overlap.h"
+#include "test/runtime/random_window.h"
 
 namespace {
 
@@ -35,11 +37,7 @@ Conv2dShape random_shape(Random& random) {
     s.dilation_w = random.integer(0, 1) ? 1 : random.integer(1, 3);
     s.pad_top = random.integer(0, s.kernel_h - 1);
     s.pad_left = random.integer(0, s.kernel_w);
-    const int vertical = s.in_h + s.pad_top + random.integer(0, 2) - (s.kernel_h - 1) * s.dilation_h - 1;
-    const int horizontal = s.in_w + s.pad_left + random.integer(0, 2) - (s.kernel_w - 1) * s.dilation_w - 1;
-    if (vertical < 0 || horizontal < 0) continue;
-    s.out_h = vertical / s.stride_h + 1;
-    s.out_w = horizontal / s.stride_w + 1;
+    if (!random_output_size(random, s)) continue;
     s.packed = random.integer(0, 1);
     return s;
   }
@@ -123,8 +121,9 @@ void check_forward(const Conv2dShape& s, Random& random, double tolerance) {
   REQUIRE(largest_difference(y, expected) < tolerance);
   if (!conv2d_pointwise_serves(s)) return;
   std::vector<T> same = c.residual;
-  conv2d_pointwise<T>(s, c.x.data(), pack(s, c.w, conv2d_pack_index).data(), c.has_bias ? c.bias.data() : nullptr,
-                      c.has_residual ? same.data() : nullptr, c.activation, same.data(), nullptr);
+  conv2d_pointwise<T>(s, c.x.data(), pack(s, c.w, conv2d_pack_index).data(),
+                      c.has_bias ? c.bias.data() : nullptr, c.has_residual ? same.data() : nullptr,
+                      c.activation, same.data(), nullptr);
   REQUIRE(same == y);
 }
 
@@ -154,26 +153,13 @@ void check_weight_grad(const Conv2dShape& s, Random& random, double tolerance) {
   REQUIRE(largest_difference(dw, expected) < tolerance);
 }
 
-/// y of a run in which x and y share one buffer, x `lead` elements behind y.
-std::vector<double> overlapped(const Conv2dShape& s, const std::vector<double>& x,
-                               const std::vector<double>& w, int lead) {
-  const int margin = std::max(in_size(s), out_size(s)) + 4;
-  std::vector<double> buffer(static_cast<std::size_t>(3 * margin));
-  double* y = buffer.data() + margin;
-  std::copy(x.begin(), x.end(), y + lead);
-  const auto run = conv2d_pointwise_serves(s) ? conv2d_pointwise<double> : conv2d<double>;
-  run(s, y + lead, w.data(), nullptr, nullptr, no_activation<double>(), y, nullptr);
-  return std::vector<double>(y, y + out_size(s));
-}
-
 }  // namespace
 
 TEST_CASE("conv2d and its gradients equal their definition on random shapes") {
   Random random(1);
   for (int i = 0; i < 400; ++i) {
     const Conv2dShape s = random_shape(random);
-    CAPTURE(i, s.in_h, s.in_w, s.in_c, s.out_h, s.out_w, s.out_c, s.kernel_h, s.kernel_w, s.stride_h,
-            s.stride_w, s.dilation_h, s.dilation_w, s.pad_top, s.pad_left, s.groups, s.packed);
+    CAPTURE(i, described(s));
     check_forward<double>(s, random, double_tolerance);
     check_forward<float>(s, random, float_tolerance);
     check_input_grad<double>(s, random, double_tolerance);
@@ -211,12 +197,15 @@ TEST_CASE("conv2d is exact when its output overlaps its input by the stated lead
     const int lead = conv2d_lead_x(s);
     const auto x = random.tensor<double>(in_size(s)), w = random.tensor<double>(weight_size(s));
     const auto packed = pack(s, w, conv2d_pack_index);
-    const auto expected = overlapped(s, x, packed, std::max(in_size(s), out_size(s)));
-    CAPTURE(i, lead, s.in_h, s.in_w, s.in_c, s.out_h, s.out_w, s.out_c, s.kernel_h, s.kernel_w, s.stride_h,
-            s.stride_w);
-    REQUIRE(overlapped(s, x, packed, lead) == expected);
+    const auto run = [&](const double* from, double* to) {
+      const auto kernel = conv2d_pointwise_serves(s) ? conv2d_pointwise<double> : conv2d<double>;
+      kernel(s, from, packed.data(), nullptr, nullptr, no_activation<double>(), to, nullptr);
+    };
+    const auto expected = apart(x, out_size(s), run);
+    CAPTURE(i, described(s), lead);
+    REQUIRE(overlapped(x, out_size(s), lead, run) == expected);
     if (s.groups == 1 && lead > -in_size(s)) {
-      REQUIRE(overlapped(s, x, packed, lead - 1) != expected);
+      REQUIRE(overlapped(x, out_size(s), lead - 1, run) != expected);
       ++checked;
     }
   }

@@ -1,9 +1,12 @@
-// depthwise_conv2d, depthwise_conv2d_one and the gradients against plain loops over the definition, on seeded random shapes.
+// depthwise_conv2d, depthwise_conv2d_one and the gradients against plain loops over the definition, on seeded
+// random shapes.
 #include "runtime/depthwise_conv2d.h"
 
 #include <catch2/catch.hpp>
 
 #include "test/runtime/kernel_test.h"
+#include "test/runtime/overlap.h"
+#include "test/runtime/random_window.h"
 
 namespace {
 
@@ -33,11 +36,7 @@ DepthwiseConv2dShape random_shape(Random& random) {
     s.dilation_w = random.integer(0, 1) ? 1 : random.integer(1, 3);
     s.pad_top = random.integer(0, s.kernel_h - 1);
     s.pad_left = random.integer(0, s.kernel_w);
-    const int vertical = s.in_h + s.pad_top + random.integer(0, 2) - (s.kernel_h - 1) * s.dilation_h - 1;
-    const int horizontal = s.in_w + s.pad_left + random.integer(0, 2) - (s.kernel_w - 1) * s.dilation_w - 1;
-    if (vertical < 0 || horizontal < 0) continue;
-    s.out_h = vertical / s.stride_h + 1;
-    s.out_w = horizontal / s.stride_w + 1;
+    if (!random_output_size(random, s)) continue;
     s.packed = random.integer(0, 1);
     return s;
   }
@@ -124,25 +123,13 @@ void check(const DepthwiseConv2dShape& s, Random& random, double tolerance) {
   REQUIRE(largest_difference(gradient, dw) < tolerance);
 }
 
-/// y of a run in which x and y share one buffer, x `lead` elements behind y.
-std::vector<double> overlapped(const DepthwiseConv2dShape& s, const std::vector<double>& x,
-                               const std::vector<double>& w, int lead) {
-  const int margin = std::max(in_size(s), out_size(s)) + 4;
-  std::vector<double> buffer(static_cast<std::size_t>(3 * margin));
-  double* y = buffer.data() + margin;
-  std::copy(x.begin(), x.end(), y + lead);
-  depthwise_conv2d<double>(s, y + lead, w.data(), nullptr, nullptr, no_activation<double>(), y);
-  return std::vector<double>(y, y + out_size(s));
-}
-
 }  // namespace
 
 TEST_CASE("depthwise_conv2d and its gradients equal their definition on random shapes") {
   Random random(1);
   for (int i = 0; i < 400; ++i) {
     const DepthwiseConv2dShape s = random_shape(random);
-    CAPTURE(i, s.in_h, s.in_w, s.channels, s.multiplier, s.out_h, s.out_w, s.kernel_h, s.kernel_w, s.stride_h,
-            s.stride_w, s.dilation_h, s.dilation_w, s.pad_top, s.pad_left, s.packed);
+    CAPTURE(i, described(s));
     check<double>(s, random, double_tolerance);
     check<float>(s, random, float_tolerance);
   }
@@ -156,12 +143,14 @@ TEST_CASE(
     const DepthwiseConv2dShape s = random_shape(random);
     const int lead = depthwise_conv2d_lead_x(s);
     const auto x = random.tensor<double>(in_size(s)), w = random.tensor<double>(weight_size(s));
-    const auto expected = overlapped(s, x, w, std::max(in_size(s), out_size(s)));
-    CAPTURE(i, lead, s.in_h, s.in_w, s.channels, s.multiplier, s.out_h, s.out_w, s.kernel_h, s.kernel_w,
-            s.stride_h, s.stride_w, s.dilation_h, s.dilation_w, s.pad_top, s.pad_left);
-    REQUIRE(overlapped(s, x, w, lead) == expected);
+    const auto run = [&](const double* from, double* to) {
+      depthwise_conv2d<double>(s, from, w.data(), nullptr, nullptr, no_activation<double>(), to);
+    };
+    const auto expected = apart(x, out_size(s), run);
+    CAPTURE(i, described(s), lead);
+    REQUIRE(overlapped(x, out_size(s), lead, run) == expected);
     if (lead > -in_size(s)) {
-      REQUIRE(overlapped(s, x, w, lead - 1) != expected);
+      REQUIRE(overlapped(x, out_size(s), lead - 1, run) != expected);
       ++checked;
     }
   }

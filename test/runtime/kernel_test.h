@@ -1,10 +1,12 @@
-// Helpers of the kernel tests: a seeded generator, random tensors, comparison, and a sink that stores.
+// Helpers of the kernel tests: a seeded generator, random tensors, shapes in messages, comparison, and a sink
+// that stores.
 #ifndef TINYTC_TEST_RUNTIME_KERNEL_TEST_H
 #define TINYTC_TEST_RUNTIME_KERNEL_TEST_H
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 namespace tinytc::test {
@@ -13,11 +15,14 @@ namespace tinytc::test {
 class Random {
  public:
   explicit Random(std::uint64_t seed) : state_(seed * 2862933555777941757ULL + 3037000493ULL) {}
+  Random(const Random&) = delete;  // a copy would draw the same numbers again
 
   /// Uniform integer in [low, high].
   int integer(int low, int high) {
     return low + static_cast<int>(next() % static_cast<std::uint32_t>(high - low + 1));
   }
+
+  int operator()(int low, int high) { return integer(low, high); }
 
   /// Uniform in [-1, 1).
   double real() { return static_cast<double>(next()) / 2147483648.0 - 1.0; }
@@ -37,6 +42,15 @@ class Random {
 
   std::uint64_t state_;
 };
+
+/// The fields of a shape struct that are all numbers.
+template <typename Shape>
+std::string described(const Shape& shape) {
+  std::string text;
+  visit(shape,
+        [&](const char* name, int field) { text += std::string(name) + " " + std::to_string(field) + " "; });
+  return text;
+}
 
 /// Largest |a - b|; infinite when the lengths differ or a value is NaN.
 template <typename A, typename B>

@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "test/runtime/check_lead.h"
 #include "test/runtime/kernel_test.h"
 
 namespace {
@@ -72,33 +73,13 @@ int each_tap(const Pool2dShape& s, int output, F f) {
   return padded;
 }
 
-template <typename Run>
-std::vector<double> overlapped(const Pool2dShape& s, const std::vector<double>& x, int lead, Run run) {
-  const int margin = std::max(in_size(s), out_size(s)) + 4;
-  std::vector<double> buffer(static_cast<std::size_t>(3 * margin));
-  double* y = buffer.data() + margin;
-  std::copy(x.begin(), x.end(), y + lead);
-  run(y + lead, y);
-  return std::vector<double>(y, y + out_size(s));
-}
-
-template <typename Run>
-int check_overlap(const Pool2dShape& s, int lead, const std::vector<double>& x, Run run) {
-  const auto expected = overlapped(s, x, std::max(in_size(s), out_size(s)), run);
-  REQUIRE(overlapped(s, x, lead, run) == expected);
-  if (lead == -in_size(s)) return 0;
-  REQUIRE(overlapped(s, x, lead - 1, run) != expected);
-  return 1;
-}
-
 }  // namespace
 
 TEST_CASE("max_pool2d and its gradient equal PyTorch's definition on random shapes") {
   Random random(1);
   for (int i = 0; i < 300; ++i) {
     const Pool2dShape s = random_shape(random);
-    CAPTURE(i, s.in_h, s.in_w, s.channels, s.out_h, s.out_w, s.kernel_h, s.kernel_w, s.stride_h, s.stride_w,
-            s.pad_top, s.pad_left);
+    CAPTURE(i, described(s));
     auto x = random.tensor<double>(in_size(s));
     for (double& value : x)
       value = std::round(2 * value) + (random.integer(0, 30) == 0 ? NAN : 0);  // many equal values, some NaN
@@ -131,9 +112,7 @@ TEST_CASE("average_pool2d and its gradient equal PyTorch's definition on random 
   Random random(2);
   for (int i = 0; i < 300; ++i) {
     const Pool2dShape s = random_shape(random);
-    CAPTURE(i, s.in_h, s.in_w, s.channels, s.out_h, s.out_w, s.kernel_h, s.kernel_w, s.stride_h, s.stride_w,
-            s.dilation_h, s.dilation_w, s.pad_top, s.pad_left, s.pad_bottom, s.pad_right,
-            s.count_include_pad);
+    CAPTURE(i, described(s));
     const auto x = random.tensor<double>(in_size(s)), dy = random.tensor<double>(out_size(s));
     std::vector<double> y(dy.size()), expected(dy.size()), dx(x.size(), 7.0), expected_dx(x.size());
     for (int o = 0; o < out_size(s); ++o) {
@@ -159,17 +138,19 @@ TEST_CASE("pooling is exact when its output overlaps its input by the stated lea
   int checked = 0;
   for (int i = 0; i < 200; ++i) {
     const Pool2dShape s = random_shape(random);
-    CAPTURE(i, s.in_h, s.in_w, s.channels, s.out_h, s.out_w, s.kernel_h, s.kernel_w, s.stride_h, s.stride_w,
-            s.pad_top, s.pad_left);
+    CAPTURE(i, described(s));
     const auto x = random.tensor<double>(in_size(s));
-    checked += check_overlap(s, average_pool2d_lead_x(s), x,
-                             [&](const double* in, double* out) { average_pool2d(s, in, out); });
+    const auto average = [&](const double* in, double* out) { average_pool2d(s, in, out); };
+    const auto mean = apart(x, out_size(s), average);
+    const int lead = average_pool2d_lead_x(s);
+    const bool overlaps = check_lead(x, mean, lead, average);
+    if (lead > -in_size(s)) REQUIRE(overlaps);
+    checked += overlaps;
     // A maximum need not notice one changed element: only exactness at the lead is sure.
     const auto run = [&](const double* in, double* out) {
       max_pool2d(s, in, out, static_cast<std::uint8_t*>(nullptr));
     };
-    REQUIRE(overlapped(s, x, max_pool2d_lead_x(s), run) ==
-            overlapped(s, x, std::max(in_size(s), out_size(s)), run));
+    check_lead(x, apart(x, out_size(s), run), max_pool2d_lead_x(s), run);
   }
   REQUIRE(checked > 100);
 }

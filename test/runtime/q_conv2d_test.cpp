@@ -8,8 +8,9 @@
 #include "runtime/q_depthwise_conv2d.h"
 #include "runtime/q_scalar_conv2d.h"
 #include "runtime/q_scalar_depthwise.h"
-#include "test/runtime/overlap.h"
+#include "test/runtime/check_lead.h"
 #include "test/runtime/q_test.h"
+#include "test/runtime/q_vector_shapes.h"
 
 namespace {
 
@@ -32,12 +33,7 @@ bool random_geometry(Random& random, Shape& s) {
   s.pad_top = random.integer(0, s.kernel_h - 1);
   s.pad_left = random.integer(0, 9) == 0 ? random.integer(8, 25) : random.integer(0, s.kernel_w);
   s.x_zero_point = random.integer(-128, 127);
-  const int vertical = s.in_h + s.pad_top + random.integer(0, 2) - (s.kernel_h - 1) * s.dilation_h - 1;
-  const int horizontal = s.in_w + s.pad_left + random.integer(0, 2) - (s.kernel_w - 1) * s.dilation_w - 1;
-  if (vertical < 0 || horizontal < 0) return false;
-  s.out_h = vertical / s.stride_h + 1;
-  s.out_w = horizontal / s.stride_w + 1;
-  return true;
+  return random_output_size(random, s);
 }
 
 QConv2dShape random_conv(Random& random) {
@@ -99,9 +95,6 @@ std::vector<std::int8_t> finish(const std::vector<std::int64_t>& sums, int chann
   return y;
 }
 
-int in_size(const QConv2dShape& s) { return s.batch * s.in_h * s.in_w * s.in_c; }
-int out_size(const QConv2dShape& s) { return s.batch * s.out_h * s.out_w * s.out_c; }
-
 std::vector<std::uint32_t> pack(const QConv2dShape& s, const std::vector<std::int8_t>& w,
                                 const std::vector<std::int32_t>& bias, const QScale& scale) {
   std::vector<std::uint32_t> packed(static_cast<std::size_t>(q_conv2d_packed_words(s)));
@@ -121,8 +114,7 @@ TEST_CASE("q_conv2d equals its definition bit for bit") {
   Random random(1);
   for (int i = 0; i < 600; ++i) {
     const QConv2dShape s = random_conv(random);
-    CAPTURE(i, s.in_h, s.in_w, s.in_c, s.out_h, s.out_w, s.out_c, s.kernel_h, s.kernel_w, s.stride_h,
-            s.stride_w, s.dilation_h, s.dilation_w, s.pad_top, s.pad_left, s.groups);
+    CAPTURE(i, described(s));
     const auto x = random_int8(random, in_size(s));
     const auto w = random_int8(random, s.out_c * q_conv2d_taps(s), -127);
     const auto bias = random_bias(random, s.out_c, 20000);
@@ -143,8 +135,7 @@ TEST_CASE("q_conv2d_plain equals its definition bit for bit, with weights of -12
   Random random(6);
   for (int i = 0; i < 800; ++i) {
     const QConv2dShape s = random_conv(random);
-    CAPTURE(i, s.in_h, s.in_w, s.in_c, s.out_h, s.out_w, s.out_c, s.kernel_h, s.kernel_w, s.stride_h,
-            s.stride_w, s.dilation_h, s.dilation_w, s.pad_top, s.pad_left, s.groups);
+    CAPTURE(i, described(s));
     const bool large = random.integer(0, 1) != 0;
     const auto x = random_int8(random, in_size(s));
     auto w = random_int8(random, s.out_c * q_conv2d_taps(s));
@@ -169,8 +160,7 @@ TEST_CASE(
   int checked = 0;
   for (int i = 0; i < 600; ++i) {
     const QConv2dShape s = random_conv(random);
-    CAPTURE(i, s.in_h, s.in_w, s.in_c, s.out_h, s.out_w, s.out_c, s.kernel_h, s.kernel_w, s.stride_h,
-            s.stride_w, s.dilation_h, s.dilation_w, s.pad_top, s.pad_left, s.groups);
+    CAPTURE(i, described(s));
     const auto x = random_int8(random, in_size(s));
     const auto w = random_int8(random, s.out_c * q_conv2d_taps(s));
     const auto bias = random_bias(random, s.out_c, 20000);
@@ -188,7 +178,7 @@ TEST_CASE(
     for (int more = 0; more < 3; ++more) REQUIRE(overlapped(x, out_size(s), lead + more, kernel) == expected);
     if (lead > -in_size(s)) checked += overlapped(x, out_size(s), lead - 1, kernel) != expected;
   }
-  REQUIRE(checked > 150);  // one overwritten element need not change a rounded, clamped output
+  REQUIRE(checked > 150);
 }
 
 TEST_CASE("q_conv2d is exact at its lead and not at one less") {
@@ -210,18 +200,9 @@ TEST_CASE("q_conv2d is exact at its lead and not at one less") {
     const auto plain = [&](const std::int8_t* from, std::int8_t* to) {
       q_conv2d_plain(s, from, w.data(), bias.data(), scales.view(), out, to, plain_scratch.data());
     };
-    CAPTURE(i, q_conv2d_lead_x(s), s.in_h, s.in_w, s.in_c, s.out_h, s.out_w, s.out_c, s.kernel_h, s.kernel_w,
-            s.groups);
-    const int outputs = out_size(s);
-    for (int more = 0; more < 3; ++more) {
-      REQUIRE(overlapped(x, outputs, q_conv2d_lead_x(s) + more, paired) == apart(x, outputs, paired));
-      REQUIRE(overlapped(x, outputs, q_conv2d_plain_lead_x(s) + more, plain) == apart(x, outputs, plain));
-    }
-    if (q_conv2d_lead_x(s) > -in_size(s)) {
-      // One overwritten element need not change a rounded output; most do.
-      checked += overlapped(x, outputs, q_conv2d_lead_x(s) - 1, paired) != apart(x, outputs, paired);
-      checked += overlapped(x, outputs, q_conv2d_plain_lead_x(s) - 1, plain) != apart(x, outputs, plain);
-    }
+    CAPTURE(i, described(s), q_conv2d_lead_x(s));
+    checked += check_lead(x, apart(x, out_size(s), paired), q_conv2d_lead_x(s), paired);
+    checked += check_lead(x, apart(x, out_size(s), plain), q_conv2d_plain_lead_x(s), plain);
   }
   REQUIRE(checked > 150);
 }
@@ -231,8 +212,7 @@ TEST_CASE("q_depthwise_conv2d equals its definition bit for bit and is exact at 
   int checked = 0;
   for (int i = 0; i < 800; ++i) {
     const QDepthwiseConv2dShape s = random_depthwise(random);
-    CAPTURE(i, s.in_h, s.in_w, s.channels, s.multiplier, s.out_h, s.out_w, s.kernel_h, s.kernel_w, s.stride_h,
-            s.stride_w, s.dilation_h, s.dilation_w, s.pad_top, s.pad_left, s.packed);
+    CAPTURE(i, described(s));
     const int out_c = s.channels * s.multiplier;
     const auto x = random_int8(random, s.batch * s.in_h * s.in_w * s.channels);
     const auto w = random_int8(random, out_c * s.kernel_h * s.kernel_w);
@@ -256,7 +236,7 @@ TEST_CASE("q_depthwise_conv2d equals its definition bit for bit and is exact at 
     for (int more = 0; more < 3; ++more) REQUIRE(overlapped(x, outputs, lead + more, kernel) == expected);
     if (lead > -static_cast<int>(x.size())) checked += overlapped(x, outputs, lead - 1, kernel) != expected;
   }
-  REQUIRE(checked > 200);  // one overwritten element need not change a rounded, clamped output
+  REQUIRE(checked > 200);
 }
 
 TEST_CASE("q_scalar_depthwise equals its definition bit for bit and is exact at its lead") {
@@ -267,7 +247,7 @@ TEST_CASE("q_scalar_depthwise equals its definition bit for bit and is exact at 
     s.packed = 1;
     if (!q_scalar_depthwise_has(s)) continue;
     ++served;
-    CAPTURE(i, s.in_h, s.in_w, s.channels, s.out_h, s.out_w, s.stride_h, s.stride_w, s.pad_top, s.pad_left);
+    CAPTURE(i, described(s));
     const auto x = random_int8(random, s.batch * s.in_h * s.in_w * s.channels);
     const auto w = random_int8(random, s.channels * 9);
     const auto bias = random_bias(random, s.channels, 20000);
@@ -287,5 +267,5 @@ TEST_CASE("q_scalar_depthwise equals its definition bit for bit and is exact at 
     if (lead > -static_cast<int>(x.size())) checked += overlapped(x, outputs, lead - 1, kernel) != expected;
   }
   REQUIRE(served > 200);
-  REQUIRE(checked > 60);  // one overwritten element need not change a rounded, clamped output
+  REQUIRE(checked > 60);
 }

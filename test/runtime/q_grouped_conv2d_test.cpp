@@ -2,12 +2,10 @@
 #include "runtime/q_grouped_conv2d.h"
 
 #include <catch2/catch.hpp>
+#include <functional>
 
-#include "runtime/q_conv2d_plain.h"
 #include "runtime/q_grouped_narrow.h"
-#include "test/runtime/overlap.h"
-#include "test/runtime/q_test.h"
-#include "test/runtime/q_vector_shapes.h"
+#include "test/runtime/q_conv_layer.h"
 
 namespace {
 
@@ -15,55 +13,49 @@ using namespace tinytc;
 using namespace tinytc::test;
 
 QConv2dShape random_shape(Random& random) {
-  const auto integer = [&](int low, int high) { return random.integer(low, high); };
   QConv2dShape s{};
   for (bool fits = false; !fits;) {
-    fits = random_window(integer, s);
-    s.groups = integer(1, 4);
-    s.in_c = s.groups * (integer(0, 2) == 0 ? 1 : integer(1, 11));
-    s.out_c = s.groups * (integer(0, 1) == 0 ? integer(1, 3) : integer(4, 9));
+    fits = random_window(random, s);
+    s.groups = random.integer(1, 4);
+    s.in_c = s.groups * (random.integer(0, 2) == 0 ? 1 : random.integer(1, 11));
+    s.out_c = s.groups * (random.integer(0, 1) == 0 ? random.integer(1, 3) : random.integer(4, 9));
     fits = fits && (!q_grouped_is_narrow(s) || q_grouped_narrow_serves(s));
   }
-  if (integer(0, 3) > 0) return s;
-  if (integer(0, 4) == 0) {
-    s.pad_left += integer(5, 25), s.out_w += s.pad_left / s.stride_w;  // padding wider than what pixels read
-    return s;
+  if (random.integer(0, 3) > 0) return s;
+  if (random.integer(0, 4) == 0) {
+    pad_widely(random, s);
+  } else {
+    lengthen_rows(random, s);  // of several parts
   }
-  s.batch = 1;  // rows of several parts
-  s.out_w = integer(14, 50);
-  s.in_w = max_of(1, (s.out_w - 1) * s.stride_w + (s.kernel_w - 1) * s.dilation_w + 1 - s.pad_left - integer(0, 1));
   return s;
 }
 
 /// The paired kernel, or the narrow one, with weights packed for it.
 struct Kernel {
-  const QConv2dShape& s;
-  const std::vector<std::int32_t>& bias;
-  const Scales& scales;
-  const QOutput out;
+  const RandomLayer& layer;
   bool narrow;
   std::vector<std::uint32_t> packed;
   std::vector<std::uint32_t> scratch;
 
-  Kernel(const QConv2dShape& shape, const std::vector<std::int8_t>& w, const std::vector<std::int32_t>& biases,
-         const Scales& scale, const QOutput& output)
-      : s(shape), bias(biases), scales(scale), out(output), narrow(q_grouped_is_narrow(s)) {
+  explicit Kernel(const RandomLayer& l) : layer(l), narrow(q_grouped_is_narrow(l.s)) {
+    const QConv2dShape& s = layer.s;
     std::vector<std::int8_t> spread(static_cast<std::size_t>(q_grouped_conv2d_spread_bytes(s)));
-    q_grouped_conv2d_spread(s, w.data(), spread.data());
+    q_grouped_conv2d_spread(s, layer.w.data(), spread.data());
     const QConv2dShape packing = q_grouped_packing(s);
     packed.resize(static_cast<std::size_t>(narrow ? q_narrow_conv2d_packed_words(packing) : q_grouped_conv2d_packed_words(s)));
     if (narrow) {
       q_narrow_conv2d_pack(packing, spread.data(), packed.data());
     } else {
-      q_grouped_conv2d_pack(s, spread.data(), bias.data(), scales.multiplier.data(), packed.data());
+      q_grouped_conv2d_pack(s, spread.data(), layer.bias.data(), layer.scales.multiplier.data(), packed.data());
     }
     scratch.assign(static_cast<std::size_t>(q_grouped_conv2d_scratch(s)) + 1, 0xDEADBEEFU);
   }
   void operator()(const std::int8_t* from, std::int8_t* to) {
+    const QScale scale = layer.scales.view();
     if (narrow) {
-      q_grouped_narrow(s, from, packed.data(), bias.data(), scales.view(), out, to, scratch.data());
+      q_grouped_narrow(layer.s, from, packed.data(), layer.bias.data(), scale, layer.out, to, scratch.data());
     } else {
-      q_grouped_conv2d(s, from, packed.data(), scales.view().shift, out, to, scratch.data());
+      q_grouped_conv2d(layer.s, from, packed.data(), scale.shift, layer.out, to, scratch.data());
     }
   }
 };
@@ -75,28 +67,15 @@ TEST_CASE("q_grouped_conv2d and q_grouped_narrow equal q_conv2d_plain bit for bi
   int checked = 0, rows = 0, narrow = 0;
   for (int i = 0; i < 1600; ++i) {
     const QConv2dShape s = random_shape(random);
-    CAPTURE(i, s.batch, s.in_h, s.in_w, s.in_c, s.out_h, s.out_w, s.out_c, s.kernel_h, s.kernel_w, s.stride_h,
-            s.stride_w, s.dilation_h, s.dilation_w, s.pad_top, s.pad_left, s.groups);
-    const auto x = random_int8(random, s.batch * s.in_h * s.in_w * s.in_c);
-    const auto w = random_int8(random, s.out_c * q_conv2d_taps(s), q_grouped_is_narrow(s) ? -128 : -127);
-    const auto bias = random_bias(random, s.out_c, 20000);
-    const Scales scales(random, s.out_c, 0.01, random.integer(0, 1));
-    const QOutput out = random_output(random);
-    Kernel kernel(s, w, bias, scales, out);
-    const auto run = [&](const std::int8_t* from, std::int8_t* to) { kernel(from, to); };
-    std::vector<std::uint32_t> plain(static_cast<std::size_t>(q_conv2d_plain_scratch(s)));
-    const int outputs = s.batch * s.out_h * s.out_w * s.out_c, lead = q_grouped_conv2d_lead_x(s);
-    const auto expected = apart(x, outputs, [&](const std::int8_t* from, std::int8_t* to) {
-      q_conv2d_plain(s, from, w.data(), bias.data(), scales.view(), out, to, plain.data());
-    });
-    REQUIRE(apart(x, outputs, run) == expected);
-    for (int more = 0; more < 3; ++more) REQUIRE(overlapped(x, outputs, lead + more, run) == expected);
-    if (lead > -static_cast<int>(x.size())) checked += overlapped(x, outputs, lead - 1, run) != expected;
+    CAPTURE(i, described(s));
+    const RandomLayer layer(random, s, q_grouped_is_narrow(s) ? -128 : -127);
+    Kernel kernel(layer);
+    checked += check_lead(layer.x, layer.expected, q_grouped_conv2d_lead_x(s), std::ref(kernel));
     REQUIRE(kernel.scratch.back() == 0xDEADBEEFU);
     rows += q_grouped_has_rows(s) ? 1 : 0;
     narrow += kernel.narrow ? 1 : 0;
   }
-  REQUIRE(checked > 300);  // one overwritten element need not change a rounded, clamped output
+  REQUIRE(checked > 300);
   REQUIRE(rows > 200);
   REQUIRE(rows < 1400);
   REQUIRE(narrow > 300);

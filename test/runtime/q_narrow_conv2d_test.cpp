@@ -4,10 +4,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "runtime/q_conv2d_plain.h"
-#include "test/runtime/overlap.h"
-#include "test/runtime/q_test.h"
-#include "test/runtime/q_vector_shapes.h"
+#include "test/runtime/q_conv_layer.h"
 
 namespace {
 
@@ -15,16 +12,15 @@ using namespace tinytc;
 using namespace tinytc::test;
 
 QConv2dShape random_shape(Random& random) {
-  const auto integer = [&](int low, int high) { return random.integer(low, high); };
   QConv2dShape s{};
   for (bool fits = false; !fits;) {
-    fits = random_window(integer, s);
-    s.groups = integer(0, 3) == 0 ? integer(2, 3) : 1;
-    s.in_c = s.groups * integer(1, 15);
-    s.out_c = s.groups * integer(1, 3);
+    fits = random_window(random, s);
+    s.groups = random.integer(0, 3) == 0 ? random.integer(2, 3) : 1;
+    s.in_c = s.groups * random.integer(1, 15);
+    s.out_c = s.groups * random.integer(1, 3);
     fits = fits && q_narrow_conv2d_serves(s);
   }
-  if (integer(0, 9) == 0) s.pad_left += integer(5, 25), s.out_w += s.pad_left / s.stride_w;  // wider than what pixels read
+  if (random.integer(0, 9) == 0) pad_widely(random, s);
   return s;
 }
 
@@ -35,31 +31,19 @@ TEST_CASE("q_narrow_conv2d equals q_conv2d_plain bit for bit and is exact at its
   int checked = 0;
   for (int i = 0; i < 1200; ++i) {
     const QConv2dShape s = random_shape(random);
-    CAPTURE(i, s.batch, s.in_h, s.in_w, s.in_c, s.out_h, s.out_w, s.out_c, s.kernel_h, s.kernel_w, s.stride_h,
-            s.stride_w, s.dilation_h, s.dilation_w, s.pad_top, s.pad_left, s.groups);
-    const auto x = random_int8(random, s.batch * s.in_h * s.in_w * s.in_c);
-    const auto w = random_int8(random, s.out_c * q_conv2d_taps(s));
-    const auto bias = random_bias(random, s.out_c, 20000);
-    const Scales scales(random, s.out_c, 0.01, random.integer(0, 1));
-    const QOutput out = random_output(random);
+    CAPTURE(i, described(s));
+    const RandomLayer layer(random, s);
     std::vector<std::uint32_t> packed(static_cast<std::size_t>(q_narrow_conv2d_packed_words(s)));
-    q_narrow_conv2d_pack(s, w.data(), packed.data());
+    q_narrow_conv2d_pack(s, layer.w.data(), packed.data());
     const auto words = static_cast<std::size_t>(q_narrow_conv2d_scratch(s));
     std::vector<std::uint32_t> scratch(words + 1, 0xDEADBEEFU);
-    std::vector<std::uint32_t> plain(static_cast<std::size_t>(q_conv2d_plain_scratch(s)));
-    const int outputs = s.batch * s.out_h * s.out_w * s.out_c, lead = q_narrow_conv2d_lead_x(s);
     const auto kernel = [&](const std::int8_t* from, std::int8_t* to) {
-      q_narrow_conv2d(s, from, packed.data(), bias.data(), scales.view(), out, to, scratch.data());
+      q_narrow_conv2d(s, from, packed.data(), layer.bias.data(), layer.scales.view(), layer.out, to, scratch.data());
     };
-    const auto expected = apart(x, outputs, [&](const std::int8_t* from, std::int8_t* to) {
-      q_conv2d_plain(s, from, w.data(), bias.data(), scales.view(), out, to, plain.data());
-    });
-    REQUIRE(apart(x, outputs, kernel) == expected);
-    for (int more = 0; more < 3; ++more) REQUIRE(overlapped(x, outputs, lead + more, kernel) == expected);
-    if (lead > -static_cast<int>(x.size())) checked += overlapped(x, outputs, lead - 1, kernel) != expected;
+    checked += check_lead(layer.x, layer.expected, q_narrow_conv2d_lead_x(s), kernel);
     REQUIRE(scratch[words] == 0xDEADBEEFU);
   }
-  REQUIRE(checked > 300);  // one overwritten element need not change a rounded, clamped output
+  REQUIRE(checked > 300);
 }
 
 TEST_CASE("q_narrow_conv2d_serves: at most three channels of output of long runs, two of runs from four elements on") {
