@@ -47,12 +47,18 @@ void add_to_crc(const float* values) {
   crc = crc32(crc, reinterpret_cast<const std::uint8_t*>(values), sizeof(float) * elements);
 }
 
-void finish(const char* family) {
-  board::print(family);
+/// Prints the checksum of `rounds` calls on new numbers.
+template <typename Run>
+void family(const char* name, int rounds, Run run) {
+  crc = 0;
+  for (int i = 0; i < rounds; ++i) {
+    fill_all();
+    run();
+  }
+  board::print(name);
   board::print(" ");
   board::print_unsigned(crc);
   board::print("\n");
-  crc = 0;
 }
 
 const float* maybe(const float* values) { return integer(0, 1) != 0 ? values : nullptr; }
@@ -212,40 +218,26 @@ TINYTC_NOINLINE void pools() {
 }  // namespace
 
 int main() {
-  for (int i = 0; i < 40; ++i) {
-    fill_all();
+  family("conv2d", 40, [] {
     forward(conv_shape());
     add_to_crc(y);
-  }
-  finish("conv2d");
-  for (int i = 0; i < 40; ++i) {
-    fill_all();
+  });
+  family("conv2d_input_grad", 40, [] {
     input_grad(conv_shape());
     add_to_crc(x);
-  }
-  finish("conv2d_input_grad");
-  for (int i = 0; i < 40; ++i) {
-    fill_all();
+  });
+  family("conv2d_weight_grad", 40, [] {
     weight_grad(conv_shape());
     add_to_crc(w);
-  }
-  finish("conv2d_weight_grad");
-  for (int i = 0; i < 40; ++i) {
-    fill_all();
+  });
+  family("depthwise_conv2d", 40, [] {
     depthwise(depthwise_shape());
     add_to_crc(w);
-  }
-  finish("depthwise_conv2d");
-  for (int i = 0; i < 40; ++i) {
-    fill_all();
+  });
+  family("gemm", 40, [] {
     product(gemm_shape());
     add_to_crc(y);
-  }
-  finish("gemm");
-  for (int i = 0; i < 20; ++i) {
-    fill_all();
-    pools();
-  }
-  finish("pool2d");
+  });
+  family("pool2d", 20, pools);
   return 0;
 }

@@ -75,6 +75,15 @@ void fill_tensors() {
   }
 }
 
+int one_or_two() { return integer(0, 3) == 0 ? 2 : 1; }
+
+/// Up to `in` and `out` channels a group.
+void random_channels(QConv2dShape& s, int groups, int in, int out) {
+  s.groups = groups;
+  s.in_c = groups * integer(1, in);
+  s.out_c = groups * integer(1, out);
+}
+
 /// Channels in words, and one input pixel to an output pixel or an even width: what one call of the assembly
 /// takes whole rows of. Most windows leave over one element a kernel row when cut into fours.
 void row_geometry(QConv2dShape& s) {
@@ -104,40 +113,34 @@ void row_geometry(QConv2dShape& s) {
 TINYTC_NOINLINE void convolution(const QScale& scale, const QOutput& out) {
   QConv2dShape s{};
   if (!test::random_window(integer, s)) return;
-  s.groups = integer(0, 3) == 0 ? 2 : 1;
-  s.in_c = s.groups * integer(1, 10);
-  s.out_c = s.groups * integer(1, 10);
+  random_channels(s, one_or_two(), 10, 10);
   if (q_conv2d_packed_words(s) > size / 2 || q_conv2d_scratch(s) > size / 2) return;
   q_conv2d_pack(s, paired_weights, bias, multiplier, paired);
   q_conv2d(s, x, paired, scale.shift, out, y, scratch);
-  hash(s.batch * s.out_h * s.out_w * s.out_c);
+  hash(test::out_size(s));
   if (q_conv2d_plain_scratch(s) > size / 2) return;
   q_conv2d_plain(s, x, reinterpret_cast<const std::int8_t*>(w), bias, scale, out, y, scratch);
-  hash(s.batch * s.out_h * s.out_w * s.out_c);
+  hash(test::out_size(s));
   if (q_scalar_conv2d_packed_bytes(s) > 2 * size || q_scalar_conv2d_scratch(s) > size / 2) return;
   q_scalar_conv2d(s, x, reinterpret_cast<const std::uint8_t*>(w), bias, scale, out, y, scratch);
-  hash(s.batch * s.out_h * s.out_w * s.out_c);
+  hash(test::out_size(s));
 }
 
 TINYTC_NOINLINE void narrow(const QScale& scale, const QOutput& out) {
   QConv2dShape s{};
   if (!test::random_window(integer, s)) return;
-  s.groups = integer(0, 3) == 0 ? 2 : 1;
-  s.in_c = s.groups * integer(1, 10);
-  s.out_c = s.groups * integer(1, 3);
+  random_channels(s, one_or_two(), 10, 3);
   if (!q_narrow_conv2d_serves(s) || q_narrow_conv2d_scratch(s) > size / 2) return;
   q_narrow_conv2d(s, x, w, bias, scale, out, y, scratch);
-  hash(s.batch * s.out_h * s.out_w * s.out_c);
+  hash(test::out_size(s));
 }
 
 /// Convolutions with groups of few and of more channels, with the scales of networks or others.
 TINYTC_NOINLINE void grouped(const QScale& scale, const QOutput& out) {
   QConv2dShape s{};
   if (!test::random_window(integer, s)) return;
-  s.groups = integer(1, 4);
-  s.in_c = s.groups * integer(1, 9);
-  s.out_c = s.groups * integer(1, 9);
-  if (s.batch * s.in_h * s.in_w * s.in_c > size || s.batch * s.out_h * s.out_w * s.out_c > size) return;
+  random_channels(s, integer(1, 4), 9, 9);
+  if (test::in_size(s) > size || test::out_size(s) > size) return;
   if (q_grouped_conv2d_scratch(s) > size / 2) return;
   if (q_grouped_narrow_serves(s)) {
     q_grouped_narrow(s, x, w, bias, scale, out, y, scratch);
@@ -149,21 +152,19 @@ TINYTC_NOINLINE void grouped(const QScale& scale, const QOutput& out) {
   } else {
     return;
   }
-  hash(s.batch * s.out_h * s.out_w * s.out_c);
+  hash(test::out_size(s));
 }
 
 /// Convolutions with groups from widened copies.
 TINYTC_NOINLINE void widened(const QScale& scale, const QOutput& out) {
   QConv2dShape s{};
   if (!test::random_window(integer, s)) return;
-  s.groups = integer(2, 4);
-  s.in_c = s.groups * integer(1, 9);
-  s.out_c = s.groups * integer(1, 9);
-  if (s.batch * s.in_h * s.in_w * s.in_c > size || s.batch * s.out_h * s.out_w * s.out_c > size) return;
+  random_channels(s, integer(2, 4), 9, 9);
+  if (test::in_size(s) > size || test::out_size(s) > size) return;
   if (q_widened_conv2d_scratch(s) > size / 2 || q_widened_conv2d_packed_words(s) > size / 2) return;
   q_widened_conv2d_pack(s, paired_weights, bias, multiplier, paired);
   q_widened_conv2d(s, x, paired, scale.shift, out, y, scratch);
-  hash(s.batch * s.out_h * s.out_w * s.out_c);
+  hash(test::out_size(s));
 }
 
 /// q_conv2d by way of its assembly, where there is one, as networks use it.
@@ -174,7 +175,7 @@ TINYTC_NOINLINE void convolution_rows(int zero_point) {
   if (q_conv2d_packed_words(s) > size / 2 || q_conv2d_scratch(s) > size / 2) return;
   q_conv2d_pack(s, paired_weights, bias, multiplier, paired);
   q_conv2d(s, x, paired, nullptr, QOutput{zero_point, -128, 127}, y, scratch);
-  hash(s.batch * s.out_h * s.out_w * s.out_c);
+  hash(test::out_size(s));
 }
 
 TINYTC_NOINLINE void winograd(const QScale& scale, const QOutput& out) {
@@ -189,7 +190,7 @@ TINYTC_NOINLINE void winograd(const QScale& scale, const QOutput& out) {
     return;
   q_winograd_pack(s, x + 8, bias, w);
   q_winograd_conv2d(s, x, w, scale, out, y, scratch);
-  hash(s.batch * s.out_h * s.out_w * s.out_c);
+  hash(test::out_size(s));
 }
 
 TINYTC_NOINLINE void depthwise(const QScale& scale, const QOutput& out) {
@@ -299,9 +300,7 @@ TINYTC_NOINLINE void means(const QOutput& out) {
 TINYTC_NOINLINE void convolution_and_sum(const QScale& scale, const QOutput& out) {
   QConv2dShape s{};
   if (!test::random_window(integer, s)) return;
-  s.groups = integer(0, 3) == 0 ? 2 : 1;
-  s.in_c = s.groups * integer(1, 10);
-  s.out_c = s.groups * integer(1, 10);
+  random_channels(s, one_or_two(), 10, 10);
   if (integer(0, 1) == 0) row_geometry(s);
   if (q_conv2d_packed_words(s) > size / 2) return;
   if (q_conv2d_sum_scratch(s, 1, q_conv2d_scratch(s)) > size / 2) return;
@@ -309,9 +308,9 @@ TINYTC_NOINLINE void convolution_and_sum(const QScale& scale, const QOutput& out
   const QOutput inner{integer(-128, 127), -128, 127};
   q_conv2d_pack(s, paired_weights, bias, multiplier, paired);
   q_conv2d_sum<1>(s, x, QPackedConv<q_conv2d>{paired, scale.shift, inner}, f, out, x, y, scratch);
-  hash(s.batch * s.out_h * s.out_w * s.out_c);
+  hash(test::out_size(s));
   q_conv2d_bare(s, x, reinterpret_cast<const std::int8_t*>(w), bias, scale, out, y);
-  hash(s.batch * s.out_h * s.out_w * s.out_c);
+  hash(test::out_size(s));
 }
 
 /// int16 activations: sums of 64 and of 32 bits.
@@ -323,12 +322,10 @@ TINYTC_NOINLINE void wide_layers(const QOutput& out) {
   QConv2dShape s{};
   if (!test::random_window(integer, s)) return;
   s.x_zero_point = 0;
-  s.groups = integer(0, 3) == 0 ? 2 : 1;
-  s.in_c = s.groups * integer(1, 6);
-  s.out_c = s.groups * integer(1, 6);
-  if (s.batch * s.out_h * s.out_w * s.out_c > size) return;
+  random_channels(s, one_or_two(), 6, 6);
+  if (test::out_size(s) > size) return;
   q16_conv2d<std::int32_t>(s, x16, reinterpret_cast<const std::int8_t*>(w), bias, scale, out, y);
-  hash(s.batch * s.out_h * s.out_w * s.out_c);
+  hash(test::out_size(s));
 }
 
 void hash_integers(int count) {
