@@ -133,13 +133,14 @@ def upsampling() -> Network:
 
 
 def pools() -> Network:
-    """Averages of even numbers of elements, and sums and differences: what is halfway between stored numbers most."""
+    """Averages of even numbers of elements, sums and products: what is halfway between stored numbers most."""
     n = Network([1, 3, 16, 16], 6)
     first = n.conv(3, 8, 3, pads=[1, 1, 1, 1])
     second = n.conv(3, 8, 1, x="x")
-    n.add("Sub", [first, second])
-    n.add("AveragePool", kernel_shape=[2, 2], strides=[2, 2])
-    n.add("Mul", [n.last, n.last])
+    n.add("Add", [first, second])
+    left = n.add("AveragePool", kernel_shape=[2, 2], strides=[2, 2])
+    right = n.add("AveragePool", [second], kernel_shape=[4, 4], strides=[2, 2], pads=[1, 1, 1, 1])
+    n.add("Mul", [left, right])
     n.add("AveragePool", kernel_shape=[2, 3], pads=[0, 1, 0, 1], count_include_pad=1)
     n.add("GlobalAveragePool")
     return n

@@ -70,7 +70,8 @@ void fill_tensors() {
   for (std::int8_t& value : paired_weights) value = static_cast<std::int8_t>(integer(-127, 127));
   for (int c = 0; c < 64; ++c) {
     bias[c] = integer(-20000, 20000);
-    multiplier[c] = integer(1000000, 40000000);
+    // One in four has many ties.
+    multiplier[c] = integer(0, 3) == 0 ? integer(1, 8) << 26 : integer(1000000, 40000000);
     shift[c] = static_cast<std::int8_t>(integer(30, 34));
   }
 }
