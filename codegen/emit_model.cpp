@@ -85,6 +85,17 @@ std::string defines_of(const TargetConfig& target) {
   return text;
 }
 
+/// Without optimisation GCC finds no registers for the assembly of int8 kernels.
+std::string optimization_of(const Program& program) {
+  const auto is_int8 = [](const KernelCall& call) { return call.kernel.starts_with("q_"); };
+  const bool has_int8 = std::any_of(program.calls.begin(), program.calls.end(),
+                                    [&](const auto& entry) { return std::any_of(entry.second.begin(), entry.second.end(), is_int8); });
+  if (!has_int8) return "";
+  return "// GCC needs registers for the assembly below, which it does not find at -O0.\n"
+         "#if defined(__GNUC__) && !defined(__clang__) && defined(__arm__) && defined(__NO_INLINE__)\n"
+         "#pragma GCC optimize(\"O1\")\n#endif\n";
+}
+
 std::vector<std::string> headers_of(const EmitContext& context) {
   std::vector<std::string> headers = context.calls.headers();
   headers.insert(headers.begin(), {"runtime/base.h", "runtime/entry.h"});
@@ -118,7 +129,7 @@ EmittedModel emit_model(const Program& program, const EmitOptions& options) {
   request.program = include + opening + calls.table_declarations() + rest;
   request.arms = {options.arms.front()};
   request.own_headers[options.name + ".h"] = model.header;
-  const std::string before = banner(options) + include + defines_of(options.arms.front()) + "\n";
+  const std::string before = banner(options) + include + defines_of(options.arms.front()) + optimization_of(program) + "\n";
   const auto with_kernels = [before, opening](const SliceResult& kernels) {
     std::string head = before;
     for (const std::string& standard : kernels.includes) head += "#include " + standard + "\n";

@@ -108,12 +108,15 @@
 
 #if defined(TINYTC_Q_V6M) || defined(TINYTC_Q_V7M)
 #define TINYTC_Q_SCALAR 1
-// Keeps the arguments, the end of x and r7 on the stack; r1: weights, r3, r2: both pixels' corrections.
+// Keeps the arguments, the end of x and r7 on the stack; r1: where the weights would start if the first turn
+// of the loop were whole.
 #define TINYTC_Q_SCALAR_ENTER \
   ".syntax unified\n"         \
   "ldr r1, [r0, #4]\n"        \
   "push {r0, r1, r7}\n"       \
-  "ldr r1, [r0, #12]\n"
+  "ldr r1, [r0, #12]\n"       \
+  "ldr r2, [r0, #32]\n"       \
+  "subs r1, r1, r2\n"
 // Runs the steps until r0 is the end of x.
 #define TINYTC_Q_SCALAR_LOOP(STEPS, NEXT) \
   "ldr r2, [r0, #8]\n"                    \
@@ -126,8 +129,6 @@
 // Weights and biases of the next block; the end.
 #define TINYTC_Q_SCALAR_LEAVE \
   "ldr r0, [sp]\n"            \
-  "ldr r2, [r0, #32]\n"       \
-  "subs r1, r1, r2\n"         \
   "str r1, [r0, #12]\n"       \
   "pop {r0, r1, r7}\n"
 #endif
@@ -143,7 +144,7 @@ struct QScalarArguments {
   const std::int32_t* bias;
   std::int32_t correction[2];  ///< -128 times the sum of the pixel's inputs
   std::int32_t* sum;           ///< 8
-  int back;                    ///< bytes from the end of a block's weights to where the next block's w points
+  int skipped;                 ///< bytes of weights that the first turn would have read before w
 };
 
 #if defined(TINYTC_Q_SCALAR)
@@ -239,9 +240,8 @@ TINYTC_INLINE QScalarArguments q_scalar_arguments_2x4(int count, const std::uint
   const int step_bytes = 42;
 #endif
   const int skipped = q_scalar_skipped(count, 8);
-  return QScalarArguments{
-      x,   x + 2 * count, skipped * step_bytes, w - 4 * skipped, bias, {-128 * sum0, -128 * sum1},
-      sum, 4 * skipped};
+  return QScalarArguments{x,   x + 2 * count, skipped * step_bytes, w, bias, {-128 * sum0, -128 * sum1},
+                          sum, 4 * skipped};
 }
 
 /// Stores four sums modulo 2^32.
@@ -261,7 +261,7 @@ TINYTC_INLINE void q_scalar_block_2x4(int count, QScalarArguments& arguments) {
   q_scalar_sums_2x4(arguments);
 #else
   const std::uint32_t* x = static_cast<const std::uint32_t*>(arguments.x);
-  const std::uint8_t* w = arguments.w + arguments.back;
+  const std::uint8_t* w = arguments.w;
   const std::uint32_t correction0 = static_cast<std::uint32_t>(arguments.correction[0]);
   const std::uint32_t correction1 = static_cast<std::uint32_t>(arguments.correction[1]);
   const std::int32_t* bias = arguments.bias;
@@ -301,8 +301,7 @@ TINYTC_INLINE QScalarArguments q_scalar_arguments_1x8(int count, const std::int8
                                                       const std::uint8_t* w, const std::int32_t* bias,
                                                       std::int32_t (&sum)[8]) {
   const int skipped = q_scalar_skipped(count, 4);
-  return QScalarArguments{x - skipped, x + count,         skipped * 52, w - 8 * skipped,
-                          bias,        {-128 * x_sum, 0}, sum,          8 * skipped};
+  return QScalarArguments{x - skipped, x + count, skipped * 52, w, bias, {-128 * x_sum, 0}, sum, 8 * skipped};
 }
 
 /// One row x eight channels: sum[c] = bias[c] - 128 (sum of x) + sum of x w. w: [count][8]. Moves the
@@ -313,7 +312,7 @@ TINYTC_INLINE void q_scalar_block_1x8(int count, QScalarArguments& arguments) {
   q_scalar_sums_1x8(arguments);
 #else
   const std::int8_t* x = static_cast<const std::int8_t*>(arguments.x_end) - count;
-  const std::uint8_t* w = arguments.w + arguments.back;
+  const std::uint8_t* w = arguments.w;
   const std::uint32_t correction = static_cast<std::uint32_t>(arguments.correction[0]);
   const std::int32_t* bias = arguments.bias;
   std::uint32_t s0 = static_cast<std::uint32_t>(bias[0]) + correction;

@@ -19,6 +19,8 @@ CORES = {
     "cortex-m33": ["-mcpu=cortex-m33", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv5-sp-d16"],
     "cortex-m55": ["-mcpu=cortex-m55", "-mthumb", "-mfloat-abi=hard"],
 }
+# A board of each core: int8 kernels differ between them.
+BOARDS = {"rp2040": "cortex-m0plus", "stm32f103": "cortex-m3", "nrf52840": "cortex-m4", "stm32f746": "cortex-m7", "corstone-300": "cortex-m55"}
 # 32-bit x86 without its C++ library installed: the emitted code needs no more of it than the compiler's own shim holds.
 X86_32 = ["-m32", "-ffreestanding", "-nostdinc++", f"-I{ROOT / 'codegen' / 'shim'}"]
 FULL = os.environ.get("TINYTC_FULL") == "1"
@@ -56,6 +58,14 @@ class Compilers(unittest.TestCase):
         for name in NETWORKS:
             with self.subTest(name):
                 self.compile_all(name, commands() if FULL else extremes)
+
+    def test_int8_for_every_core(self):
+        jobs = []
+        for board, core in BOARDS.items():
+            for model, preference in (("pt2e_channels", "balanced"), ("brevitas_power_of_two", "speed"), ("brevitas_tensor", "size")):
+                source = emit(ROOT / "test" / "quantized" / "exporters" / f"{model}.onnx", "--prefer", preference, target=board) / "net.cpp"
+                jobs += [([*CORES[core], *flags], source, self.folder / f"{board}{model}{i}.o") for i, flags in enumerate(LEVELS)]
+        in_parallel(lambda job: run("arm-none-eabi-g++", *job[0], *WARNINGS, "-c", job[1], "-o", job[2]), jobs)
 
     def test_prediction_only(self):
         for model in (SHOULDER, DATA / "keras_nhwc.onnx"):
