@@ -218,8 +218,10 @@ TINYTC_INLINE void q_add_row(int count, const QSum& f, const QOutput& out, const
                              const std::int8_t* b, std::int8_t* y) {
   const int fours = count / 4 * 4;
 #if defined(TINYTC_DSP)
-  const bool is_fast = out.lo == -128 && out.hi == 127 && (f.even & f.odd) == 0 && q_sum_is_narrow(f);
-  if (is_fast && fours > 0) {
+  // Arguments and a call cost as much as assembly saves on eight elements.
+  const bool is_fast =
+      count >= 12 && out.lo == -128 && out.hi == 127 && (f.even & f.odd) == 0 && q_sum_is_narrow(f);
+  if (is_fast) {
     const int unit = 1 << (q_sum_shift(f) - f.shift);
     const QSumArguments arguments{a,
                                   b,
