@@ -85,7 +85,7 @@ std::string remedy(const std::vector<std::string>& layers) {
   std::string names;
   bool has_names = true;
   for (const std::string& name : layers) {
-    names += (names.empty() ? "" : ",") + printable(name);
+    names += (names.empty() ? "" : ",") + printable(name, std::string::npos);  // whole: a part of a name fits no node
     has_names = has_names && !name.empty();
   }
   const std::string which = layers.size() == 1 ? "it" : fmt::format("these {}", layers.size());
@@ -100,15 +100,17 @@ std::vector<bool> named_nodes(const Graph& graph, const std::vector<std::string>
   std::vector<bool> result, fits(patterns.size(), false);
   for (const Node& node : graph.nodes) {
     bool is_named = false;
-    const bool converts = node.op->quantizes || node.op->dequantizes;
+    const bool is_exempt = node.op->quantizes || node.op->dequantizes || node.op->gives_float;
     for (std::size_t i = 0; i < patterns.size(); ++i) {
-      if (converts || !matches_glob(patterns[i], node.location.node)) continue;
+      if (is_exempt || !matches_glob(patterns[i], node.location.node)) continue;
       fits[i] = is_named = true;
     }
     result.push_back(is_named);
   }
   for (std::size_t i = 0; i < patterns.size(); ++i)
-    if (!fits[i]) throw UserError(fmt::format("{} {}: no node has such a name\n  hint: --dump import lists the nodes", option, printable(patterns[i])));
+    if (!fits[i])
+      throw UserError(fmt::format("{} {}: no node has such a name, conversions and products of integers left aside\n  hint: --dump import lists the nodes", option,
+                                  printable(patterns[i])));
   return result;
 }
 

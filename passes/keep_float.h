@@ -12,8 +12,8 @@ namespace tinytc {
 /// Attribute of a node, 1 where it stays on real numbers whatever passes/fuse_quantized could make of it.
 inline const std::string keeps_float = "tinytc_keeps_float";
 
-/// Whether each node computes (does not only convert) and its name fits one of the patterns of `option`, which messages name. Throws UserError when a
-/// pattern fits no such node.
+/// Whether each node computes on real numbers (does not only convert, and is no product of integers: MatMulInteger, ConvInteger) and its name fits one of
+/// the patterns of `option`, which messages name. Throws UserError when a pattern fits no such node.
 std::vector<bool> named_nodes(const Graph& graph, const std::vector<std::string>& patterns, const std::string& option);
 
 /// Gives named_nodes() the attribute keeps_float. Throws UserError as that does, and when the model is not quantized. Nothing happens without patterns.

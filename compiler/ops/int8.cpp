@@ -40,8 +40,11 @@ bool read_weights(const QuantizeContext& context, std::size_t channel_axis, Laye
 }
 
 /// The integer nearest to a bias, or its other neighbour where only that gives the right result for inputs that stand for 0: behind a ReLU
-/// these are so frequent that a result beside a half would be wrong for a third of a channel. `scale` makes results of sums.
+/// these are so frequent that a result beside a half would be wrong for a third of a channel. `scale` makes results of sums. What is beyond
+/// 2^40, infinite or NaN becomes 2^40 in size, which no layer takes.
 std::int64_t nearest_bias(double bias, double scale) {
+  constexpr double limit = 0x1p40;
+  if (!(std::abs(bias) < limit)) return static_cast<std::int64_t>(std::copysign(limit, bias));
   const double nearest = std::nearbyint(bias), other = nearest + (bias > nearest ? 1 : -1), result = std::nearbyint(bias * scale);
   const bool other_is_right = std::nearbyint(nearest * scale) != result && std::nearbyint(other * scale) == result;
   return std::llround(other_is_right ? other : nearest);

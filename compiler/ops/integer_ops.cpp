@@ -29,12 +29,14 @@ void check_operand(const TypeContext& context, int i, std::int64_t channels) {
   if (stored != DType::i8 && stored != DType::u8) context.fail(fmt::format("input {} is {}, must be i8 or u8", i, name_of(stored)));
   if (!context.has_input(i + 2)) return;
   const TensorType& zero = context.input(i + 2);
-  if (zero.dtype != stored) context.fail(fmt::format("the zero point of input {} is {}, the tensor {}", i, name_of(zero.dtype), name_of(stored)));
+  if (zero.dtype != stored)
+    context.fail(fmt::format("the zero point of input {} is {}, the tensor {}", i, name_of(zero.dtype), name_of(stored)),
+                 "a zero point is one of the tensor's stored numbers and has its type");
   const std::int64_t count = element_count(zero.shape);
   if (count == 1 || (i == 1 && count == channels && zero.shape.back() == count)) return;
-  if (i == 0)
-    context.fail(fmt::format("{} zero points of input 0; one for the whole tensor is supported", count));
-  context.fail(fmt::format("{} zero points for {} output channels", count, channels));
+  if (i == 0) context.fail(fmt::format("{} zero points of input 0; one for the whole tensor is supported", count), "quantize activations per tensor");
+  context.fail(fmt::format("{} zero points in {} for {} output channels", count, describe(zero), channels),
+               "a weight has one zero point, or a list of one for each output channel: quantize it per tensor or per channel");
 }
 
 std::vector<TensorType> result_type(const TypeContext& context, Shape shape) {

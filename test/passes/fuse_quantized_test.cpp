@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <limits>
 
 #include "test/compiler/graph_builder.h"
 
@@ -23,6 +24,20 @@ TEST_CASE("A real bias is rounded so that inputs that stand for 0 give the right
   const auto layer = std::find_if(b.graph.nodes.begin(), b.graph.nodes.end(), [](const Node& node) { return node.op->name == "Int8Dense"; });
   REQUIRE(layer != b.graph.nodes.end());
   CHECK(numbers_of(b.graph.value(layer->inputs[2])) == std::vector<double>{3500, 3501, -3501, 7});
+}
+
+TEST_CASE("A layer whose real bias is beyond all integers stays on real numbers") {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  for (const double number : {1e20, -1e20, infinity, -infinity, std::numeric_limits<double>::quiet_NaN()}) {
+    INFO(number);
+    GraphBuilder b;
+    const ValueId scale = b.constant("scale", {}, {1.0 / 64}), zero = add_constant(b.graph, "zero", DType::i8, {}, {0.0});
+    const auto through = [&](ValueId x) { return b.node("DequantizeLinear", {b.node("QuantizeLinear", {x, scale, zero}), scale, zero}); };
+    const ValueId weight = b.node("DequantizeLinear", {add_constant(b.graph, "w", DType::i8, {2, 2}, {1, 2, 3, 4}), scale, zero});
+    b.output(through(b.node("Gemm", {through(b.input("x", {1, 2})), weight, b.constant("bias", {2}, {1.0, number})})));
+    fuse_quantized(b.graph);
+    CHECK_THAT(ops_of(b.graph), Catch::VectorContains(std::string("Gemm")));
+  }
 }
 
 }  // namespace tinytc

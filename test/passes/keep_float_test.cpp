@@ -64,6 +64,12 @@ TEST_CASE("An int8 weight with a zero point is refused with its layer, its numbe
     b.output(b.node("MatMul", {b.through(x), b.node("DequantizeLinear", {b.node("QuantizeLinear", {b.constant("real", {4, 2}), b.scale, b.zero}), b.scale, b.zero})}));
     CHECK_THAT(b.refused(), Catch::Contains("int8 weight 'real'"));
   }
+  SECTION("of a node with a long name, which the remedy has whole") {
+    b.output(b.node("Gemm", {b.through(x), b.weight({4, 4}, b.zero)}));
+    const std::string name = std::string(200, 'n') + "/Gemm";
+    b.graph.nodes.back().location.node = name;
+    CHECK_THAT(b.refused(), Catch::EndsWith("--keep-float '" + name + "'"));
+  }
   SECTION("of a node without a name") {
     b.output(b.node("Gemm", {b.through(x), b.weight({4, 4}, b.zero)}));
     b.graph.nodes.back().location.node.clear();
@@ -115,12 +121,14 @@ TEST_CASE("keep_float leaves layers, functions and moves of a quantized model on
   }
 }
 
-TEST_CASE("keep_float refuses names that nothing has, or conversions only, and models that are not quantized") {
+TEST_CASE("keep_float refuses names that nothing has, or conversions and products of integers only, and models that are not quantized") {
   Stored b;
   const ValueId x = b.input("x", {2, 2});
   b.output(b.node("Sin", {b.through(x)}));
   CHECK_THROWS_WITH(keep_float(b.graph, {"Sin*", "Cos*"}), Catch::Contains("--keep-float Cos*: no node has such a name"));
   CHECK_THROWS_WITH(keep_float(b.graph, {"*Linear*"}), Catch::Contains("no node has such a name"));
+  b.output(b.node("MatMulInteger", {b.input("a", {2, 2}, DType::u8), b.input("b", {2, 2}, DType::i8)}));
+  CHECK_THROWS_WITH(keep_float(b.graph, {"MatMulInteger*"}), Catch::Contains("no node has such a name, conversions and products of integers left aside"));
   GraphBuilder real;
   real.output(real.node("Sin", {real.input("x", {2})}));
   CHECK_THROWS_WITH(keep_float(real.graph, {"*"}), Catch::Contains("the model is not quantized"));

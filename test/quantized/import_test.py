@@ -224,7 +224,8 @@ class Dynamic(InFolder):
     def test_mistakes(self):
         for operands, message in (
             ((np.ones((8, 4), np.float32),), "input 1 is f32, must be i8 or u8"),
-            ((np.ones((8, 4), np.int8), "", np.zeros(3, np.int8)), "3 zero points for 4 output channels"),
+            ((np.ones((8, 4), np.int8), "", np.zeros(3, np.int8)), "3 zero points in i8[3] for 4 output channels"),
+            ((np.ones((8, 4), np.int8), "", np.zeros((4, 1), np.int8)), "4 zero points in i8[4,1] for 4 output channels"),
             ((np.ones((8, 4), np.int8), np.zeros(2, np.uint8)), "2 zero points of input 0; one for the whole tensor is supported"),
             ((np.ones((8, 4), np.int8), np.int8(0)), "the zero point of input 0 is i8, the tensor u8"),
         ):
