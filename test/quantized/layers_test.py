@@ -127,7 +127,7 @@ class PowersOfTwo(Layers):
             self.check_form(form, 8)
 
     def test_weights_of_few_bits(self):
-        """As Brevitas exports them; without ties to even, up to 3 % of a layer's values differ."""
+        """As Brevitas exports them; without ties to even, up to 5.6 % of a layer's values differ."""
         self.check_form("int8", 4)
 
     def check_exact(self, case: Case) -> None:
