@@ -72,7 +72,8 @@ class Weights {
   const std::vector<bool> known_;
 };
 
-bool has_weight(const Graph& graph, const Node& node) { return node.op->fan_in != nullptr && node.op->fan_in(graph, node) > 0; }
+/// Whether it has a weight and an int8 form that a zero point of it prevents. ConvTranspose has none: it computes in float32 whatever its weight is.
+bool is_layer(const Graph& graph, const Node& node) { return node.op->quantized != nullptr && node.op->fan_in != nullptr && node.op->fan_in(graph, node) > 0; }
 
 std::string refusal(const Graph& graph, const Node& node, const ZeroPoint& found) {
   const std::string channel = found.channel < 0 ? "" : fmt::format(" in channel {}", found.channel);
@@ -128,7 +129,7 @@ void check_weights(const Graph& graph) {
   std::string refusals;
   std::vector<std::string> layers;
   for (const Node& node : graph.nodes) {
-    if (!has_weight(graph, node) || weights.is_known(node.outputs[0]) || node.attributes.get_int(keeps_float, 0) == 1) continue;
+    if (!is_layer(graph, node) || weights.is_known(node.outputs[0]) || node.attributes.get_int(keeps_float, 0) == 1) continue;
     const std::optional<ZeroPoint> found = weights.zero_point(node.inputs[1]);
     if (!found) continue;
     refusals += refusal(graph, node, *found) + "\n";

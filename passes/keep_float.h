@@ -19,9 +19,9 @@ std::vector<bool> named_nodes(const Graph& graph, const std::vector<std::string>
 /// Gives named_nodes() the attribute keeps_float. Throws UserError as that does, and when the model is not quantized. Nothing happens without patterns.
 void keep_float(Graph& graph, const std::vector<std::string>& patterns);
 
-/// Throws UserError when a convolution, a Gemm or a MatMul with a matrix has a known weight that is stored as int8 with a zero point other than 0,
-/// and does not have the attribute keeps_float. All such layers are named. (uint8 weights always have a zero point: theirs is the quantizer's choice
-/// of type, and 128 is int8's 0.)
+/// Throws UserError when a layer that has an int8 form (Conv, Gemm, MatMul with a matrix) has a known weight that is stored as int8 with a zero point
+/// other than 0, and does not have the attribute keeps_float. All such layers are named. (ConvTranspose computes in float32 anyway. uint8 weights always
+/// have a zero point: theirs is the quantizer's choice of type, and 128 is int8's 0.)
 void check_weights(const Graph& graph);
 
 }  // namespace tinytc

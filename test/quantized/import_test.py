@@ -161,10 +161,10 @@ class Messages(InFolder):
         self.assertNotIn("quantized", self.run_tinytc(self.dense(quantized=False))[1])
 
     def layer(self, form: str, zero_points) -> tuple[pathlib.Path, Model]:
-        """A convolution, Gemm or MatMul of 4 channels in QDQ or QOperator form, its int8 weights with these zero points: one, or one a channel."""
+        """A convolution, its transpose, Gemm or MatMul of 4 channels in QDQ or QOperator form, its int8 weights with these zero points: one, or one a channel."""
         random, zeros, operator = np.random.default_rng(6), np.asarray(zero_points, np.int8), form.split("_")[0]
-        shape, axis = {"Conv": ((4, 2, 3, 3), 0), "Gemm": ((4, 32), 0), "MatMul": ((32, 4), 1)}[operator]
-        m = Model() if operator == "Conv" else Model((1, 32))
+        shape, axis = {"Conv": ((4, 2, 3, 3), 0), "ConvTranspose": ((2, 4, 3, 3), 1), "Gemm": ((4, 32), 0), "MatMul": ((32, 4), 1)}[operator]
+        m = Model() if operator.startswith("Conv") else Model((1, 32))
         stored = random.integers(-127, 128, shape).astype(np.int8)
         weight = [m.constant(stored), m.constant(np.full(zeros.shape, 0.01, np.float32)), m.constant(zeros)]
         of_input, of_output = ([m.constant(np.float32(scale)), m.constant(np.int8(zero))] for scale, zero in ((0.03, 2), (0.1, -5)))
@@ -200,6 +200,18 @@ class Messages(InFolder):
                     code, text = self.run_tinytc(path, "--keep-float", name)
                     self.assertIn("because --keep-float names it", text)
                     shutil.rmtree(self.folder / "out")
+
+    def test_weights_with_a_zero_point_of_no_int8_layer(self):
+        """ConvTranspose computes in float32 whatever its weights are: not refused, and what ONNX says."""
+        for zeros in (3, [0, 0, -2, 1]):
+            with self.subTest(zeros=zeros):
+                path, m = self.layer("ConvTranspose", zeros)
+                self.assertIn("in float32: node 'n3' (ConvTranspose, #3) because it has no int8 form", self.run_tinytc(path)[1])
+                shutil.rmtree(self.folder / "out")
+                x = np.random.default_rng(7).standard_normal(m.shape).astype(np.float32)
+                wanted = self.reference(path, x)
+                # Both give the same stored numbers, times the scale in single precision.
+                np.testing.assert_allclose(host_function(emit(path))(x, wanted), wanted, atol=1e-6)
 
     def test_weights_without(self):
         for form in ("Conv", "Gemm", "MatMul", "Conv_operator", "MatMul_operator"):
