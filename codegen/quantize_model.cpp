@@ -10,6 +10,7 @@
 #include "compiler/op.h"
 #include "passes/correct_bias.h"
 #include "passes/equalize.h"
+#include "passes/keep_float.h"
 #include "passes/quantize.h"
 
 namespace tinytc {
@@ -146,9 +147,8 @@ QuantizeFacts quantize_model(Graph& graph, const Samples& samples, const Quantiz
   const Ranges ranges = observe_ranges(graph, samples, options.calibration);
   const QuantizationPlan plan = plan_quantization(graph, ranges, options.names);
   QuantizeFacts facts{std::string(name_of(options.calibration)), samples.count, {}, graph, find_constant_inputs(graph, samples)};
-  for (std::size_t n = 0; n < graph.nodes.size(); ++n)
-    if (!plan.is_stored[n]) facts.float_nodes.push_back({graph.nodes[n].location, {}});
-  if (facts.float_nodes.size() == graph.nodes.size()) refuse_all_float(options.names.keep_float);
+  if (std::none_of(plan.is_stored.begin(), plan.is_stored.end(), [](bool is_stored) { return is_stored; })) refuse_all_float(options.names.keep_float);
+  mark_kept(graph, options.names.keep_float);
   correct_biases(graph, plan, ranges, samples);
   insert_quantization(graph, plan, ranges);
   return facts;

@@ -65,7 +65,7 @@ constexpr KernelCost costs[] = {
     {"layer_norm", "", 0, 31, 100},
     {"layer_norm_grad", "", 0, 40, 100},
     {"layer_norm_scale_grad", "", 14, 0, 100},
-    {"q_conv2d", "int8_t*>(nullptr)", 1, 8, 500},  // the scale has no shifts
+    {"q_conv2d", "int8_t*>(nullptr)", 1, 8, 500},  // without shifts in the scale; the other kernels' rows leave out what these cost
     {"q_conv2d", "", 1, 42, 500},
     {"q_conv2d_plain", "", 1.3, 15, 500},
     {"q_grouped_conv2d", "", 1.4, 15, 500},
@@ -95,6 +95,7 @@ constexpr KernelCost costs[] = {
     {"q_integer_dense_paired", "", 1.3, 8, 100},
     {"q_integer_conv2d", "", 1.5, 15, 500},
     {"q_integer_conv2d_plain", "", 12, 20, 500},
+    {"q_integer_matmul", "", 6, 10, 100},
     {"q_integer_depthwise", "", 5, 16, 500},
     {"dynamic_quantize_linear", "", 0, 38, 100},
     {"q_add", "", 0, 6.5, 50},

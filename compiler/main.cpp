@@ -148,10 +148,10 @@ Imported import_model(const Options& options, Tracer& tracer) {
   return result;
 }
 
-/// What of a model that came quantized computes in float32.
-QuantizeFacts imported_facts(Graph predict) {
+/// What of a quantized model computes in float32.
+std::vector<FloatNode> float_nodes(Graph predict) {
   fuse_quantized(predict);
-  return {{}, 0, find_float(predict)};
+  return find_float(predict);
 }
 
 /// The passes on one entry point's graph.
@@ -192,7 +192,8 @@ void compile(const Options& options) {
   std::map<Entry, Graph> entries = make_entries(imported.model, options.train ? &training : nullptr);
   const CheckpointFacts checkpoint = checkpoint_facts(imported.original, graphs_of(entries), options.optimizer);
   tracer.stage("entries", entries);
-  if (!imported.quantized && is_quantized(entries.at(Entry::predict))) imported.quantized = imported_facts(entries.at(Entry::predict));
+  if (!imported.quantized && is_quantized(entries.at(Entry::predict))) imported.quantized.emplace();  // it came so
+  if (imported.quantized) imported.quantized->float_nodes = float_nodes(entries.at(Entry::predict));
   for (auto& [entry, graph] : entries) optimize(graph, entry, tracer);
 
   const std::int64_t ram_limit = limit(options.ram, target.ram), flash_limit = limit(options.flash, target.flash);

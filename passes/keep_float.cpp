@@ -115,13 +115,17 @@ std::vector<bool> named_nodes(const Graph& graph, const std::vector<std::string>
   return result;
 }
 
+void mark_kept(Graph& graph, const std::vector<std::string>& patterns) {
+  const std::vector<bool> named = named_nodes(graph, patterns, "--keep-float");
+  for (std::size_t n = 0; n < named.size(); ++n)
+    if (named[n]) graph.nodes[n].attributes.set(keeps_float, std::int64_t{1});
+}
+
 void keep_float(Graph& graph, const std::vector<std::string>& patterns) {
   if (patterns.empty()) return;
   if (!is_quantized(graph))
     throw UserError("--keep-float: the model is not quantized, all of it computes in float32\n  hint: leave it out, or add --quantize int8 --calibrate FILE");
-  const std::vector<bool> named = named_nodes(graph, patterns, "--keep-float");
-  for (std::size_t n = 0; n < named.size(); ++n)
-    if (named[n]) graph.nodes[n].attributes.set(keeps_float, std::int64_t{1});
+  mark_kept(graph, patterns);
 }
 
 void check_weights(const Graph& graph) {

@@ -16,7 +16,10 @@ inline const std::string keeps_float = "tinytc_keeps_float";
 /// the patterns of `option`, which messages name. Throws UserError when a pattern fits no such node.
 std::vector<bool> named_nodes(const Graph& graph, const std::vector<std::string>& patterns, const std::string& option);
 
-/// Gives named_nodes() the attribute keeps_float. Throws UserError as that does, and when the model is not quantized. Nothing happens without patterns.
+/// Gives named_nodes() of --keep-float the attribute keeps_float.
+void mark_kept(Graph& graph, const std::vector<std::string>& patterns);
+
+/// The same for a model that came quantized; throws UserError when it did not. Nothing happens without patterns.
 void keep_float(Graph& graph, const std::vector<std::string>& patterns);
 
 /// Throws UserError when a layer that has an int8 form (Conv, Gemm, MatMul with a matrix) has a known weight that is stored as int8 with a zero point

@@ -61,8 +61,7 @@ TINYTC_INLINE void q_sum_four(const QSum& f, std::uint32_t a, std::uint32_t b, c
   asm volatile(                                    \
       "ldrd r4, r5, [%[numbers]]\n"                \
       "vdup.32 q2, r4\n"                           \
-      "vdup.32 q3, r5\n"                           \
-      "ldrd r4, r5, [%[numbers], #24]\n" prepare   \
+      "vdup.32 q3, r5\n" prepare                   \
       "ldrd r4, r5, [%[numbers], #8]\n"            \
       "ldrd r6, r8, [%[numbers], #16]\n"           \
       "wlstp.32 lr, %[count], 2f\n"                \
@@ -96,7 +95,7 @@ TINYTC_INLINE void q_add_row(int count, const QSum& f, const QOutput& out, const
   if (f.even == 0) {
     TINYTC_Q_ADD_ROW("", "");
   } else {
-    TINYTC_Q_ADD_ROW("vdup.32 q4, r4\nvdup.32 q5, r5\n",
+    TINYTC_Q_ADD_ROW("ldrd r4, r5, [%[numbers], #24]\nvdup.32 q4, r4\nvdup.32 q5, r5\n",
                      "vmov q1, q0\nvshl.s32 q1, r8\nveor q1, q1, q4\nvand q1, q1, q5\nvadd.i32 q0, q0, q1\n");
   }
 }

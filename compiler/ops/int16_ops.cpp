@@ -180,7 +180,7 @@ OpDef elementwise_row(const std::string& name, int operands, void (*lower)(Lower
 }
 
 /// The largest size of a stored number less its zero point: 2^15 of symmetric int16, up to twice that with a zero point.
-std::int64_t largest_size(const QuantizeContext& context, const QuantizedTensor& tensor) {
+std::int64_t largest_difference(const QuantizeContext& context, const QuantizedTensor& tensor) {
   const std::int64_t half = context.graph.type(tensor.stored).dtype == DType::i16 ? 32768 : 128, zero = tensor.quantization.zero_points[0];
   return std::max(half + zero, half - 1 - zero);
 }
@@ -224,7 +224,7 @@ ValueId int16::quantized_mul(QuantizeContext& context) {
   const QuantizedTensor *a = context.wide_activation(0), *b = context.wide_activation(1);
   if (a == nullptr || b == nullptr) return no_value;
   const double scale = double{a->quantization.scales[0]} * double{b->quantization.scales[0]} / double{context.output.scales[0]};
-  if (!(scale < q_power_of_two(28)) || largest_size(context, *a) * largest_size(context, *b) > std::numeric_limits<std::int32_t>::max()) return no_value;
+  if (!(scale < q_power_of_two(28)) || largest_difference(context, *a) * largest_difference(context, *b) > std::numeric_limits<std::int32_t>::max()) return no_value;
   return context.emit("Int16Product", {a->stored, b->stored},
                       {{"scale", scale},
                        {"a_zero_point", std::int64_t{a->quantization.zero_points[0]}},
