@@ -54,6 +54,18 @@ TINYTC_INLINE void q_max_pool2d_vector(const Pool2dShape& s, const QWindow& wind
 }
 #endif
 
+/// The largest of rows x columns elements of a channel.
+TINYTC_INLINE int q_largest(const Pool2dShape& s, int rows, int columns, const std::int8_t* x) {
+  int largest = -128;
+  for (int ky = 0; ky < rows; ++ky) {
+    const std::int8_t* row = x + ky * s.dilation_h * s.in_w * s.channels;
+    for (int kx = 0; kx < columns; ++kx) {
+      largest = max_of<int>(largest, row[kx * s.dilation_w * s.channels]);
+    }
+  }
+  return largest;
+}
+
 /// y = the largest element of each window, scale and zero point unchanged. x: [batch][in_h][in_w][channels];
 /// y: [batch][out_h][out_w][channels], may overlap x from q_max_pool2d_lead_x on. Every window holds an
 /// element of the input.
@@ -65,14 +77,16 @@ TINYTC_INLINE void q_max_pool2d(const Pool2dShape& s, const std::int8_t* x, std:
       q_max_pool2d_vector(s, window, x + window.first + c, s.channels - c, y + pixel * s.channels + c);
     }
 #else
+#if defined(TINYTC_SMALL)
+    const bool is_whole = false;
+#else
+    const bool is_whole = window.rows == s.kernel_h && window.columns == s.kernel_w;
+#endif
     for (int c = 0; c < s.channels; ++c) {
-      int largest = -128;
-      for (int ky = 0; ky < window.rows; ++ky) {
-        const std::int8_t* row = x + window.first + ky * s.dilation_h * s.in_w * s.channels + c;
-        for (int kx = 0; kx < window.columns; ++kx) {
-          largest = max_of<int>(largest, row[kx * s.dilation_w * s.channels]);
-        }
-      }
+      const std::int8_t* from = x + window.first + c;
+      // Known numbers of taps unroll.
+      const int largest = is_whole ? q_largest(s, s.kernel_h, s.kernel_w, from)
+                                   : q_largest(s, window.rows, window.columns, from);
       y[pixel * s.channels + c] = static_cast<std::int8_t>(largest);
     }
 #endif
