@@ -34,7 +34,7 @@ using Ranges = std::map<ValueId, Range>;
 struct QuantizeFacts {
   std::string calibration;             // the method; empty: the model came quantized
   int samples = 0;
-  std::vector<FloatNode> float_nodes;  // that compute on real numbers
+  std::vector<FloatNode> float_nodes;  // of what fuse_quantized makes of the model; the caller fills them in
   Graph real = {};                    // the float model as it was quantized: its tensors have the quantized model's scales
   std::vector<std::string> warnings = {};  // about the calibration data
 };
